@@ -1,0 +1,200 @@
+"""Microsoft Entra ID through MSAL: sign-in legs, code redemption, app-only access, admin consent.
+
+A new MSAL application is made for every attempt: one that lives would replay a refused answer for 60 s and
+keep a token without roles for an hour, when consent has just been given (rule R2).
+"""
+
+import asyncio
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from adapters.microsoft.answers import refusal
+from adapters.microsoft.id_token import IdTokens, roles_of
+from adapters.microsoft.session import MicrosoftSession
+from association.errors import IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError
+from association.identity import Identity
+from association.settings import GUID, Settings
+
+if TYPE_CHECKING:
+    import msal
+
+GRAPH_DEFAULT = "https://graph.microsoft.com/.default"
+CONFIRM_SCOPES = (
+    "https://graph.microsoft.com/User.Read",
+    "https://graph.microsoft.com/RoleManagement.Read.Directory",
+)
+# openid and profile are added by MSAL; offline_access is kept out: nothing of ours outlives the request.
+EXCLUDED_SCOPES = ("offline_access",)
+UNKNOWN_TENANT_NUMBERS = (90002,)
+
+
+class Entra:
+    """The sign-in service for one app registration. `now` gives aware UTC times."""
+
+    def __init__(self, settings: Settings, session: MicrosoftSession, now: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._session = session
+        self._now = now
+        self._id_tokens = IdTokens(session, settings.authority, settings.client_id)
+
+    async def begin(self, tenant: str, *, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
+        """MSAL's flow for a leg at `tenant` ("organizations" or a GUID); its `auth_uri` is where to go.
+
+        At "organizations" an account is always picked by hand and no permission is asked. At a tenant the
+        person of `login_hint` is shown again with their own Graph permissions, without a page if `silent`.
+        Raises MicrosoftUnavailableError.
+        """
+        return await asyncio.to_thread(self._begin, tenant, state, login_hint, silent)
+
+    async def redeem(self, tenant: str, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Identity:
+        """Redeem the code in `answer` for the validated identity, with its access token.
+
+        Raises IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError.
+        """
+        return await asyncio.to_thread(self._redeem, tenant, dict(flow), dict(answer))
+
+    async def app_roles(self, tenant_id: str) -> frozenset[str]:
+        """The roles of a fresh app-only Graph token for the tenant: what has really been granted.
+
+        Raises MicrosoftRefusedError (no service principal there yet, among others) or
+        MicrosoftUnavailableError.
+        """
+        return roles_of(await self.app_token(tenant_id))
+
+    async def app_token(self, tenant_id: str) -> str:
+        """A fresh app-only Graph token for the tenant; it may be without roles. Raises as `app_roles`."""
+        return await asyncio.to_thread(self._app_token, tenant_id)
+
+    async def tenant_of_domain(self, domain: str) -> str:
+        """The tenant id (GUID) behind a verified domain, or "" when there is none.
+
+        By OpenID discovery, which needs no permission. Raises MicrosoftUnavailableError.
+        """
+        return await asyncio.to_thread(self._tenant_of_domain, domain)
+
+    def consent_uri(self, tenant_id: str, state: str) -> str:
+        """Where the tenant's administrator consents to everything the registration lists."""
+        query = urlencode(
+            {
+                "client_id": self._settings.client_id,
+                "scope": GRAPH_DEFAULT,
+                "redirect_uri": f"{self._settings.public_base_url}/consent/callback",
+                "state": state,
+            }
+        )
+        return f"{self._settings.login_origin}/{tenant_id}/v2.0/adminconsent?{query}"
+
+    def refusal(self, answer: Mapping[str, str]) -> MicrosoftRefusedError:
+        """The classified error of a redirect."""
+        return refusal(answer)
+
+    def _begin(self, tenant: str, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
+        at_home = tenant == "organizations"
+        prompt = "select_account" if at_home else "none" if silent else None
+        flow: dict[str, Any] = self._application(tenant).initiate_auth_code_flow(
+            [] if at_home else list(CONFIRM_SCOPES),
+            redirect_uri=f"{self._settings.public_base_url}/sign-in/callback",
+            state=state,
+            prompt=prompt,
+            login_hint=login_hint or None,
+            response_mode="query",
+        )
+        target = urlsplit(flow["auth_uri"])
+        if f"{target.scheme}://{target.netloc}" != self._settings.login_origin:
+            raise MicrosoftUnavailableError("reason=authorization_endpoint_elsewhere")
+        return flow
+
+    def _redeem(self, tenant: str, flow: dict[str, Any], answer: dict[str, str]) -> Identity:
+        nonce = str(flow.get("nonce", ""))
+        # our own row was found by this state, one-time and bound to the browser; MSAL wants it twice
+        flow["state"] = answer["state"]
+        try:
+            result = self._call(self._application(tenant).acquire_token_by_auth_code_flow, flow, answer)
+        except RuntimeError:
+            # MSAL's message holds both nonces
+            raise IdTokenInvalidError("check=nonce") from None
+        token = str(result.get("id_token", ""))
+        identity = self._id_tokens.validate(token, nonce, self._now())
+        return replace(identity, access_token=str(result.get("access_token", "")))
+
+    def _app_token(self, tenant_id: str) -> str:
+        if not GUID.fullmatch(tenant_id):
+            raise MicrosoftUnavailableError("reason=tenant_id")
+        application = self._application(tenant_id)
+        result = self._call(application.acquire_token_for_client, [GRAPH_DEFAULT])
+        return str(result["access_token"])
+
+    def _call(self, ask: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        from msal.exceptions import MsalError  # noqa: PLC0415 - kept off the cold start (rule P1)
+
+        try:
+            result: dict[str, Any] = ask(*arguments)
+        except (MsalError, ValueError, KeyError) as error:
+            # a 5xx, or an answer that isn't JSON
+            raise MicrosoftUnavailableError(f"kind={type(error).__name__}") from None
+        if "error" in result:
+            raise refusal(result)
+        return result
+
+    def _tenant_of_domain(self, domain: str) -> str:
+        url = f"{self._settings.authority}/{domain}/v2.0/.well-known/openid-configuration"
+        response = self._session.get(url)
+        try:
+            document = response.json()
+        except ValueError:
+            document = {}
+        if response.ok:
+            issuer = urlsplit(str(document.get("issuer", "")))
+            tenant_id = issuer.path.strip("/").partition("/")[0].lower()
+            return tenant_id if GUID.fullmatch(tenant_id) else ""
+        if response.status_code == 400 and refusal(document).number in UNKNOWN_TENANT_NUMBERS:
+            return ""
+        raise MicrosoftUnavailableError(f"call=discovery status={response.status_code}")
+
+    def _application(self, tenant: str) -> "msal.ConfidentialClientApplication":
+        msal_module = _msal()
+        try:
+            return msal_module.ConfidentialClientApplication(
+                self._settings.client_id,
+                authority=f"{self._settings.authority}/{tenant}",
+                client_credential=self._credential(),
+                http_client=self._session,
+                http_cache={},
+                token_cache=msal_module.TokenCache(),
+                exclude_scopes=list(EXCLUDED_SCOPES),
+                instance_discovery=False,
+                azure_region=False,
+            )
+        except ValueError as error:
+            # the discovery document could not be had, or is of an unknown tenant
+            raise MicrosoftUnavailableError(f"call=discovery kind={type(error).__name__}") from None
+
+    def _credential(self) -> str | dict[str, str]:
+        if not self._settings.certificate:
+            return self._settings.client_secret
+        key, certificate = _split_pem(self._settings.certificate)
+        return {"private_key": key, "public_certificate": certificate}
+
+
+@functools.cache
+def _msal() -> Any:
+    """MSAL, imported on first use. Its advice to use form_post is declined: a cross-site POST carries no
+    SameSite=Lax cookie, and the admin consent comes back by GET in any case (docs/adr/0002).
+    """
+    import msal  # noqa: PLC0415 - kept off the cold start (rule P1)
+
+    warnings.filterwarnings("ignore", message="response_mode='form_post'")
+    return msal
+
+
+def _split_pem(pem: str) -> tuple[str, str]:
+    marker = "-----BEGIN CERTIFICATE-----"
+    before, _, after = pem.partition(marker)
+    certificate, end, rest = after.partition("-----END CERTIFICATE-----")
+    key = before if "PRIVATE KEY" in before else rest
+    return key.strip() + "\n", marker + certificate + end + "\n"

@@ -1,0 +1,24 @@
+// Improves pages that work without it: copying, and refreshing only while somebody looks.
+"use strict";
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) break;
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+    document.getElementById("told").textContent = button.dataset.copied;
+    setTimeout(() => {
+      button.textContent = label;
+      document.getElementById("told").textContent = "";
+    }, 2000);
+  });
+}
+
+const refreshing = document.querySelector("[data-refresh]");
+if (refreshing) {
+  setInterval(() => {
+    if (document.visibilityState === "visible") location.reload();
+  }, Number(refreshing.dataset.refresh) * 1000);
+}

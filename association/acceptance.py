@@ -1,0 +1,111 @@
+"""A tenant that isn't the recorded address's: nothing goes on until a code sent to that address is typed in.
+
+Rule S4: 6 digits, 10 minutes, 5 tries, typed in the session that was told of it; the recorded address and
+the partner are told. Support may release the tenant instead, with a reason.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from hmac import compare_digest
+
+from association.changes import change, changed, new_mails
+from association.errors import CodeEndedError, CodeWrongError, GuestUnexpectedError
+from association.facts import AcceptedBy, Change, Event, Facts, Mail, Record
+from association.ports import Ports
+from association.session import Session
+
+CODE_LIFETIME = timedelta(minutes=10)
+MOST_TRIES = 5
+
+
+async def ask_acceptance(ports: Ports, record: Record, session: Session, *, again: bool = False) -> Record:
+    """Send a code to the recorded address, and word to the partner; a live code of this session stands.
+
+    `again` sends a new one in any case. Raises GuestUnexpectedError for a guest.
+    """
+    now = ports.now()
+
+    def decide(current: Record) -> Change | None:
+        facts = current.facts
+        if facts.accepted_by is not AcceptedBy.NOBODY or (not again and _is_live(ports, facts, session)):
+            return None
+        if facts.is_guest:
+            raise GuestUnexpectedError(f"association_id={facts.association_id}")
+        number = facts.code_number + 1
+        event = Event(what="tenant_unexpected", at=now, actor=facts.account, new=facts.tenant_id)
+        asked = changed(
+            current,
+            event,
+            code_number=number,
+            code_sent_at=now,
+            code_tries=0,
+            code_session=session.session_id,
+        )
+        return replace(asked, mails=new_mails(current, *_mails(ports, facts, number)))
+
+    return await change(ports, record.facts.association_id, decide, record)
+
+
+async def accept_by_code(ports: Ports, record: Record, session: Session, code: str) -> Record:
+    """Accept the session's tenant if `code` is the one sent.
+
+    Every try is counted before it is compared, under the facts' ETag, so that racing tries count too.
+    Raises CodeEndedError or CodeWrongError.
+    """
+    now = ports.now()
+
+    def count(current: Record) -> Change | None:
+        if not _is_live(ports, current.facts, session):
+            raise CodeEndedError(f"association_id={current.facts.association_id}")
+        event = Event(what="code_tried", at=now, actor=current.facts.account)
+        return changed(current, event, code_tries=current.facts.code_tries + 1)
+
+    counted = await change(ports, record.facts.association_id, count, record)
+    facts = counted.facts
+    wanted = ports.keys.code(facts.association_id, facts.code_number, facts.tenant_id)
+    if not compare_digest("".join(code.split()).encode(), wanted.encode()):
+        raise CodeWrongError(f"association_id={facts.association_id} tries={facts.code_tries}")
+    return await _accept(ports, counted, session)
+
+
+def tries_left(facts: Facts) -> int:
+    """How many more codes may be typed in."""
+    return max(0, MOST_TRIES - facts.code_tries)
+
+
+async def _accept(ports: Ports, record: Record, session: Session) -> Record:
+    now = ports.now()
+
+    def decide(current: Record) -> Change | None:
+        facts = current.facts
+        if facts.tenant_id != session.tenant_id:
+            raise CodeEndedError(f"association_id={facts.association_id}")
+        if facts.accepted_by is not AcceptedBy.NOBODY:
+            return None
+        event = Event(what="tenant_accepted", at=now, actor=facts.account, new=AcceptedBy.CODE)
+        return changed(current, event, accepted_by=AcceptedBy.CODE, accepted_at=now, code_session="")
+
+    return await change(ports, record.facts.association_id, decide, record)
+
+
+def _is_live(ports: Ports, facts: Facts, session: Session) -> bool:
+    return (
+        facts.code_session == session.session_id
+        and facts.tenant_id == session.tenant_id
+        and facts.code_sent_at is not None
+        and ports.now() - facts.code_sent_at < CODE_LIFETIME
+        and facts.code_tries < MOST_TRIES
+    )
+
+
+def _mails(ports: Ports, facts: Facts, number: int) -> tuple[Mail, Mail]:
+    now = ports.now()
+    code = Mail(key=f"code-{number}", kind="code", person=facts.administrator, number=number, created_at=now)
+    # One word to the partner per unexpected tenant, however many codes are asked for.
+    told = Mail(
+        key=f"unexpected-{facts.tenant_id}",
+        kind="unexpected",
+        person=facts.partner_contact,
+        created_at=now,
+    )
+    return code, told

@@ -1,0 +1,99 @@
+"""The binding: one tenant, one association, under a claim and a generation, never moved by itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from association.changes import change, changed, new_mails
+from association.facts import Binding, Change, Event, Facts, Mail, Record
+from association.identity import Identity, TenantFacts
+from association.links import add_link, link_end
+from association.ports import Ports
+from association.rows import Claim, Purpose, Task, TaskKind
+
+SETTLE_AFTER = timedelta(minutes=15)
+
+
+async def bind(
+    ports: Ports, record: Record, identity: Identity, tenant: TenantFacts, agrees: Callable[[Record], bool]
+) -> Record:
+    """Bind the identity's tenant to the association, once; a repeat changes nothing.
+
+    `agrees` says whether everything of rule S1 agrees on a record; it is asked again of the very record
+    that the binding is written over. The tenant is claimed first: when another association owns it, the
+    conflict is noted and nothing moves.
+    """
+    facts = record.facts
+    if facts.is_bound:
+        return record
+    generation = facts.generation + 1
+    await ports.tasks.send(
+        Task(kind=TaskKind.CLAIMS, association_id=facts.association_id, key=f"tenant:{identity.tenant_id}"),
+        SETTLE_AFTER,
+    )
+    mine = Claim(association_id=facts.association_id, at=ports.now(), generation=generation)
+    standing = await ports.claims.claim("tenant", identity.tenant_id, mine)
+    if standing.association_id != facts.association_id:
+        return await _note_conflict(ports, record, identity)
+    await add_link(ports, facts.association_id, Purpose.SHARE, generation, ports.settings.share_days)
+    return await _note_binding(ports, record, _binding(ports, record, identity, tenant), agrees)
+
+
+async def _note_conflict(ports: Ports, record: Record, identity: Identity) -> Record:
+    now = ports.now()
+
+    def decide(current: Record) -> Change | None:
+        if current.facts.conflict_at or current.facts.is_bound:
+            return None
+        event = Event(
+            what="tenant_bound_elsewhere", at=now, actor=current.facts.account, new=identity.tenant_id
+        )
+        return changed(current, event, conflict_at=now)
+
+    return await change(ports, record.facts.association_id, decide, record)
+
+
+def _binding(ports: Ports, record: Record, identity: Identity, tenant: TenantFacts) -> Binding:
+    return Binding(
+        generation=record.facts.generation + 1,
+        tenant_id=identity.tenant_id,
+        object_id=identity.object_id,
+        person=record.facts.account,
+        at=ports.now(),
+        organisation=tenant.organisation,
+    )
+
+
+async def _note_binding(
+    ports: Ports, record: Record, binding: Binding, agrees: Callable[[Record], bool]
+) -> Record:
+    def decide(current: Record) -> Change | None:
+        facts = current.facts
+        if facts.generation >= binding.generation or not agrees(current):
+            return None
+        event = Event(what="bound", at=binding.at, actor=binding.person, new=binding.tenant_id)
+        bound = changed(
+            current,
+            event,
+            generation=binding.generation,
+            bound_tenant_id=binding.tenant_id,
+            bound_at=binding.at,
+            bound_by=binding.person,
+            conflict_at=None,
+            share_number=binding.generation,
+            share_kid=ports.keys.kid,
+            share_expires_at=link_end(binding.at, ports.settings.share_days),
+        )
+        return replace(bound, bindings=(binding,), mails=new_mails(current, _confirmation(facts, binding)))
+
+    return await change(ports, record.facts.association_id, decide, record)
+
+
+def _confirmation(facts: Facts, binding: Binding) -> Mail:
+    return Mail(
+        key=f"associated-{binding.generation}",
+        kind="associated",
+        person=facts.administrator,
+        number=binding.generation,
+        created_at=binding.at,
+    )

@@ -1,0 +1,123 @@
+"""From an order to an association with its mailed link.
+
+Claims come first, each written only if absent, so that two orders of one customer meet in one association
+and a repeated order meets itself; then one transaction holds facts, order, history and mails.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from association.changes import commit, new_mails
+from association.errors import ConcurrentChangeError, OrderConflictError
+from association.facts import Change, Mail, Record
+from association.keys import reference_of
+from association.links import add_link, link_end
+from association.order import OrderRequest
+from association.order_rows import create, join
+from association.ports import Ports
+from association.rows import Claim, Purpose, Task, TaskKind
+
+SETTLE_AFTER = timedelta(minutes=15)
+ATTEMPTS = 8
+
+
+async def receive_order(ports: Ports, request: OrderRequest) -> Record:
+    """Record an order and invite its administrator as soon as nothing is missing; a repeat changes nothing.
+
+    Raises OrderConflictError when the number stands for an order with other content.
+    """
+    association_id = await _claim(ports, request)
+    for _ in range(ATTEMPTS):
+        record = await ports.associations.read(association_id)
+        wanted = await _decide(ports, association_id, record, request)
+        if wanted is None and record is not None:
+            return await _with_lookups(ports, record)
+        try:
+            if wanted is not None:
+                return await _with_lookups(ports, await commit(ports, record, wanted))
+        except ConcurrentChangeError:
+            continue
+    raise ConcurrentChangeError(f"association_id={association_id}")
+
+
+async def _claim(ports: Ports, request: OrderRequest) -> str:
+    """Claim customer, order and reference for one association id, new or known."""
+    mine = Claim(association_id=ports.new_id(), at=ports.now())
+    await _settle_later(ports, mine, "customer", request.customer_number)
+    standing = await ports.claims.claim("customer", request.customer_number, mine)
+    owner = replace(mine, association_id=standing.association_id)
+    await _settle_later(ports, owner, "order", request.order_number)
+    order = await ports.claims.claim("order", request.order_number, owner)
+    if order.association_id != owner.association_id:
+        raise OrderConflictError(("customer_number",))
+    reference = reference_of(owner.association_id)
+    await _settle_later(ports, owner, "reference", reference)
+    if (await ports.claims.claim("reference", reference, owner)).association_id != owner.association_id:
+        # 40 random bits met twice: the repeat begins with another id once these claims are released.
+        raise ConcurrentChangeError(f"reference={reference}")
+    return owner.association_id
+
+
+async def _settle_later(ports: Ports, claim: Claim, kind: str, value: str) -> None:
+    task = Task(kind=TaskKind.CLAIMS, association_id=claim.association_id, key=f"{kind}:{value}")
+    await ports.tasks.send(task, SETTLE_AFTER)
+
+
+async def _decide(
+    ports: Ports, association_id: str, record: Record | None, request: OrderRequest
+) -> Change | None:
+    now = ports.now()
+    wanted = create(association_id, request, now) if record is None else join(record, request, now)
+    if wanted is None:
+        return None
+    if wanted.orders[0].missing:
+        return _ask_partner(record, wanted, now)
+    if wanted.facts.link_number:
+        return wanted
+    await add_link(ports, association_id, Purpose.ASSOCIATION, 1, ports.settings.link_days)
+    return issue_link(record, wanted, number=1, kid=ports.keys.kid, now=now, days=ports.settings.link_days)
+
+
+def issue_link(
+    record: Record | None, wanted: Change, *, number: int, kid: str, now: datetime, days: int
+) -> Change:
+    """`wanted`, with link `number` made the live one and its mail in the outbox. Mails of links stand
+    under the link's number, so that no link is mailed twice.
+    """
+    facts = replace(
+        wanted.facts,
+        link_number=number,
+        link_kid=kid,
+        link_issued_at=now,
+        link_expires_at=link_end(now, days),
+        link_revoked_at=None,
+    )
+    mail = Mail(
+        key=f"invitation-{number}",
+        kind="invitation",
+        person=facts.administrator,
+        number=number,
+        created_at=now,
+    )
+    return replace(wanted, facts=facts, mails=wanted.mails + new_mails(record, mail))
+
+
+def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change:
+    order_number = wanted.orders[0].order_number
+    mail = Mail(
+        key=f"order_incomplete-{order_number}",
+        kind="order_incomplete",
+        person=wanted.facts.partner_contact,
+        created_at=now,
+        about=order_number,
+    )
+    return replace(wanted, mails=wanted.mails + new_mails(record, mail))
+
+
+async def _with_lookups(ports: Ports, record: Record) -> Record:
+    """Add the hints by which support finds the association; a repeat writes them again, which heals them."""
+    for person in (record.person(record.facts.administrator), record.person(record.facts.partner_contact)):
+        if person.email:
+            hint = ports.keys.address_hints(person.email)[0]
+            await ports.lookups.add("email", hint, record.facts.association_id)
+    return record

@@ -1,0 +1,130 @@
+"""Trips of the browser to Microsoft: begun once, bound to the browser, finished once (rule S2).
+
+`state` is 43 random base64url characters, stored as a hash; the flow's cookie holds another secret, so
+that neither alone opens anything. A callback that comes twice is shown its outcome again.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from hmac import compare_digest
+from typing import Any
+
+from association.errors import BrowserUnknownError, FlowBusyError, FlowExpiredError, StateUnknownError
+from association.facts import Record
+from association.keys import token_hash
+from association.ports import Ports
+from association.rows import Flow, FlowStatus, Leg
+from association.session import Session
+
+LIFETIME = timedelta(minutes=15)
+STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where to send the browser, and the secret that its flow cookie must hold until it is back."""
+
+    uri: str
+    state: str
+    browser_secret: str
+
+
+async def begin_sign_in(ports: Ports, record: Record) -> Departure:
+    """Begin the first leg: any work account, chosen by hand, no hint of the recorded address."""
+    return await _begin(ports, record, Leg.SIGN_IN, tenant="organizations")
+
+
+async def begin_consent(ports: Ports, record: Record, session: Session) -> Departure:
+    """Begin the admin consent of the session's tenant."""
+    return await _begin(ports, record, Leg.CONSENT, session=session)
+
+
+async def begin_confirm(
+    ports: Ports, record: Record, tenant_id: str, object_id: str, username: str, *, silent: bool
+) -> Departure:
+    """Begin the leg that shows the person again, after consent, with a token for their own facts."""
+    return await _begin(
+        ports,
+        record,
+        Leg.CONFIRM,
+        tenant=tenant_id,
+        person=(tenant_id, object_id),
+        login_hint=username,
+        silent=silent,
+    )
+
+
+def read_state(text: str) -> str:
+    """The `state` in `text`; Microsoft has been seen to append page text, so what follows is ignored.
+
+    Raises StateUnknownError.
+    """
+    found = STATE.match(text)
+    if not found:
+        raise StateUnknownError
+    return found.group()
+
+
+def flow_cookie_name(state: str) -> str:
+    """The name of the cookie that binds the flow of `state` to its browser: one per flow."""
+    return f"flow-{token_hash(state)[:16]}"
+
+
+async def arrive(ports: Ports, state: str, browser_secret: str, legs: tuple[Leg, ...]) -> Flow:
+    """The flow of a callback.
+
+    Raises StateUnknownError, BrowserUnknownError or FlowExpiredError: all of them answered by a page with
+    one button that starts again.
+    """
+    flow = await ports.flows.find(token_hash(state))
+    if flow is None or flow.leg not in legs:
+        raise StateUnknownError
+    if not compare_digest(flow.browser, token_hash(browser_secret)):
+        raise BrowserUnknownError(f"association_id={flow.association_id}")
+    if flow.expires_at <= ports.now():
+        raise FlowExpiredError(f"association_id={flow.association_id}")
+    return flow
+
+
+async def take(ports: Ports, flow: Flow) -> Flow:
+    """Consume the flow: one caller of many gets it. Raises FlowBusyError to the others."""
+    if flow.status is not FlowStatus.OPEN:
+        raise FlowBusyError(f"association_id={flow.association_id}")
+    return await ports.flows.consume(flow, ports.now())
+
+
+async def _begin(
+    ports: Ports,
+    record: Record,
+    leg: Leg,
+    *,
+    session: Session | None = None,
+    tenant: str = "",
+    person: tuple[str, str] = ("", ""),
+    login_hint: str = "",
+    silent: bool = False,
+) -> Departure:
+    state, secret = ports.token(), ports.token()
+    msal: dict[str, Any] = {}
+    if session is not None:
+        person = (session.tenant_id, session.object_id)
+        uri = ports.entra.consent_uri(session.tenant_id, state)
+    else:
+        msal = await ports.entra.begin(tenant, state=state, login_hint=login_hint, silent=silent)
+        uri = str(msal["auth_uri"])
+    flow = Flow(
+        state_hash=token_hash(state),
+        association_id=record.facts.association_id,
+        leg=leg,
+        browser=token_hash(secret),
+        expires_at=ports.now() + LIFETIME,
+        link_number=record.facts.link_number,
+        tenant_id=person[0],
+        object_id=person[1],
+        is_silent=silent,
+        # the state and the address would be plain in storage; they aren't needed to redeem the code
+        msal={name: value for name, value in msal.items() if name not in ("auth_uri", "state")},
+    )
+    await ports.flows.begin(flow)
+    return Departure(uri, state, secret)

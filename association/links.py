@@ -1,0 +1,65 @@
+"""Links as values: their deterministic ids, their tokens, and when they have ended."""
+
+from datetime import datetime, timedelta
+
+from association.errors import LinkExpiredError, LinkRevokedError, LinkUnknownError
+from association.facts import Facts
+from association.keys import Keys, token_hash
+from association.ports import Ports
+from association.rows import Link, Purpose
+
+TOKEN_LENGTH = 43
+
+
+def link_id(association_id: str, purpose: Purpose, number: int) -> str:
+    """The id of an association's link `number`; not secret, since the token needs the signing key."""
+    return f"{association_id}.{purpose}.{number}"
+
+
+def mailed_token(keys: Keys, facts: Facts) -> str:
+    """The token of the association link that is live now."""
+    return keys.link_token(
+        facts.link_kid, link_id(facts.association_id, Purpose.ASSOCIATION, facts.link_number)
+    )
+
+
+def share_token(keys: Keys, facts: Facts) -> str:
+    """The token of the share link that is live now."""
+    return keys.link_token(facts.share_kid, link_id(facts.association_id, Purpose.SHARE, facts.share_number))
+
+
+async def add_link(ports: Ports, association_id: str, purpose: Purpose, number: int, days: int) -> Link:
+    """Store link `number` under its token's hash and return it. Done before the facts that name it are
+    written: until then nobody can hold its token, and a repeat meets the same row.
+    """
+    identifier = link_id(association_id, purpose, number)
+    link = Link(
+        link_id=identifier,
+        purpose=purpose,
+        association_id=association_id,
+        expires_at=ports.now() + timedelta(days=days),
+    )
+    await ports.links.add(token_hash(ports.keys.link_token(ports.keys.kid, identifier)), link)
+    return link
+
+
+async def find_link(ports: Ports, token: str, purpose: Purpose) -> Link:
+    """The live link behind `token`.
+
+    Raises LinkUnknownError, LinkExpiredError or LinkRevokedError.
+    """
+    if len(token) != TOKEN_LENGTH or not token.isascii():
+        raise LinkUnknownError
+    link = await ports.links.find(token_hash(token))
+    if link is None or link.purpose is not purpose:
+        raise LinkUnknownError
+    if link.revoked_at:
+        raise LinkRevokedError(f"association_id={link.association_id}")
+    if link.expires_at <= ports.now():
+        raise LinkExpiredError(f"association_id={link.association_id}")
+    return link
+
+
+def link_end(now: datetime, days: int) -> datetime:
+    """When a link issued now ends."""
+    return now + timedelta(days=days)

@@ -1,0 +1,119 @@
+"""The mail worker: what the outbox holds is sent once, and what can't be sent says why.
+
+A mail is leased, sent, and noted as sent. A crash between the server's acceptance and our note may repeat
+it, with the same Message-ID. After five failures the row becomes `failed` and blocks no other.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from association.changes import change, changed
+from association.errors import MailRefusedError
+from association.facts import Change, Event, Mail, MailStatus, Record
+from association.links import mailed_token, share_token
+from association.ports import Ports
+from association.rows import Task
+
+LEASE = timedelta(seconds=90)
+MOST_ATTEMPTS = 5
+BACK_OFF = (5, 15, 60, 300)
+
+
+async def deliver(ports: Ports, task: Task) -> None:
+    """Send the mail that `task` names if it is still due; do nothing otherwise."""
+    now = ports.now()
+    mail = await ports.associations.lease_mail(task.association_id, task.key, now=now, until=now + LEASE)
+    if mail is None:
+        await _come_back_if_leased(ports, task)
+        return
+    record = await ports.associations.read(task.association_id)
+    to = record.person(mail.person).email if record else ""
+    if record is None or not to:
+        await _note(ports, task, mail, MailStatus.FAILED, "address_erased")
+        return
+    try:
+        values = mail_values(ports, record, mail)
+        await ports.post.send(mail.kind, record.facts.language, to, message_id(ports, task), values)
+    except MailRefusedError as error:
+        await _note_failure(ports, task, mail, error)
+    else:
+        await _note(ports, task, mail, MailStatus.SENT, "")
+
+
+def message_id(ports: Ports, task: Task) -> str:
+    """The Message-ID (RFC 5322) of a mail: the same at every attempt."""
+    domain = ports.settings.mail_from.rpartition("@")[2].strip("> ")
+    return f"<{task.association_id}.{task.key}@{domain}>"
+
+
+def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
+    """What the texts of `mail` are filled with. Tokens and codes are derived here, never stored."""
+    facts, settings = record.facts, ports.settings
+    values: dict[str, Any] = {
+        "company_name": facts.company_name,
+        "partner_name": facts.partner_name,
+        "reference": facts.reference,
+        "support_phone": settings.support_phone,
+        "support_email": settings.support_email,
+    }
+    if mail.kind == "invitation":
+        values["link"] = f"{settings.public_base_url}/a?k={mailed_token(ports.keys, facts)}"
+        values["ends"] = facts.link_expires_at
+    elif mail.kind == "code":
+        values["code"] = ports.keys.code(facts.association_id, mail.number, facts.tenant_id)
+        values["minutes"] = 10
+        values["organisation"] = organisation(record)
+    elif mail.kind == "unexpected":
+        values["organisation"] = organisation(record)
+    elif mail.kind == "associated":
+        values["organisation"] = organisation(record)
+        values["bound_at"] = facts.bound_at
+        values["share_link"] = f"{settings.public_base_url}/addin?k={share_token(ports.keys, facts)}"
+        values["share_ends"] = facts.share_expires_at
+    elif mail.kind == "order_incomplete":
+        values["order_number"] = mail.about
+        values["missing"] = record.orders[mail.about].missing
+    return values
+
+
+def organisation(record: Record) -> str:
+    """The organisation's name for people: Microsoft's once bound, the account's domain before that."""
+    bound = record.bindings.get(record.facts.generation)
+    username = record.person(record.facts.account).username
+    return (bound.organisation if bound else "") or username.rpartition("@")[2] or record.facts.tenant_id
+
+
+async def _come_back_if_leased(ports: Ports, task: Task) -> None:
+    record = await ports.associations.read(task.association_id)
+    mail = record.outbox.get(task.key) if record else None
+    if mail and mail.status is MailStatus.SENDING and mail.leased_until:
+        await ports.tasks.send(task, max(mail.leased_until - ports.now(), timedelta(seconds=1)))
+
+
+async def _note_failure(ports: Ports, task: Task, mail: Mail, error: MailRefusedError) -> None:
+    if mail.attempts >= MOST_ATTEMPTS:
+        await _note(ports, task, mail, MailStatus.FAILED, error.detail[:200])
+        return
+    await _note(ports, task, mail, MailStatus.DUE, error.detail[:200])
+    await ports.tasks.send(task, timedelta(seconds=BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]))
+
+
+async def _note(ports: Ports, task: Task, mail: Mail, status: MailStatus, reason: str) -> None:
+    now = ports.now()
+    noted = replace(
+        mail,
+        status=status,
+        reason=reason,
+        leased_until=None,
+        sent_at=now if status is MailStatus.SENT else None,
+    )
+
+    def decide(record: Record) -> Change | None:
+        current = record.outbox.get(task.key)
+        if current is None or current.status is MailStatus.SENT:
+            return None
+        event = Event(what=f"mail_{status}", at=now, by="mail", old=task.key, new=reason)
+        return replace(changed(record, event), updated_mails=(noted,))
+
+    await change(ports, task.association_id, decide)

@@ -1,0 +1,35 @@
+"""Mail domains where anybody can have an address: such a domain says nothing about a tenant."""
+
+PUBLIC_MAIL_DOMAINS = frozenset(
+    {
+        "aol.com",
+        "bbox.fr",
+        "free.fr",
+        "gmail.com",
+        "gmx.com",
+        "gmx.fr",
+        "googlemail.com",
+        "hotmail.com",
+        "hotmail.fr",
+        "icloud.com",
+        "laposte.net",
+        "live.com",
+        "live.fr",
+        "mac.com",
+        "mail.com",
+        "me.com",
+        "msn.com",
+        "neuf.fr",
+        "numericable.fr",
+        "orange.fr",
+        "outlook.com",
+        "outlook.fr",
+        "proton.me",
+        "protonmail.com",
+        "sfr.fr",
+        "wanadoo.fr",
+        "yahoo.com",
+        "yahoo.fr",
+        "ymail.com",
+    }
+)

@@ -1,0 +1,161 @@
+"""The first leg: who is signed in, and whether their tenant may be this customer's. Nothing is bound here."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from association.acceptance import ask_acceptance
+from association.changes import change, changed
+from association.errors import (
+    GuestUnexpectedError,
+    MicrosoftRefusedError,
+    SignInRefusedError,
+    TenantUnexpectedError,
+)
+from association.facts import AcceptedBy, Change, Event, Facts, Person, Record
+from association.identity import Identity
+from association.legs import Departure, begin_sign_in
+from association.ports import Ports
+from association.prerequisites import GLOBAL_ADMINISTRATOR
+from association.public_mail import PUBLIC_MAIL_DOMAINS
+from association.rows import Flow, Leg
+from association.session import Session
+
+
+async def leave_for_sign_in(ports: Ports, record: Record) -> Departure:
+    """Begin the sign-in and note that somebody left for Microsoft."""
+    departure = await begin_sign_in(ports, record)
+    await note_departure(ports, record, Leg.SIGN_IN)
+    return departure
+
+
+async def note_departure(ports: Ports, record: Record, leg: Leg) -> Record:
+    """Note when the browser left, so that silence can be seen: a person held by Microsoft never returns."""
+    now = ports.now()
+
+    def decide(current: Record) -> Change:
+        event = Event(what="left_for_microsoft", at=now, actor=current.facts.account, new=leg)
+        return changed(current, event, left_at=now, left_leg=leg)
+
+    return await change(ports, record.facts.association_id, decide, record)
+
+
+async def complete_sign_in(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> tuple[Record, Session]:
+    """Redeem the code, note who signed in, and open a session.
+
+    `answer` is the callback's query. Raises SignInRefusedError when Microsoft sent an error,
+    IdTokenInvalidError, GuestUnexpectedError, MicrosoftRefusedError or MicrosoftUnavailableError.
+    """
+    if "error" in answer:
+        refusal = ports.entra.refusal(answer)
+        await _note_refusal(ports, flow, refusal)
+        raise SignInRefusedError(str(refusal), answer=refusal.answer)
+    identity = await ports.entra.redeem("organizations", flow.msal, answer)
+    record = await ports.associations.read(flow.association_id)
+    accepted = record is not None and await _is_expected(ports, record, identity)
+    record = await _note_sign_in(ports, flow, identity, accepted, record)
+    if not accepted and identity.is_guest and not is_accepted(record.facts, identity):
+        raise GuestUnexpectedError(f"association_id={flow.association_id} tenant_id={identity.tenant_id}")
+    session = open_session(ports, record, identity)
+    if not is_accepted(record.facts, identity):
+        record = await ask_acceptance(ports, record, session)
+    return record, session
+
+
+def is_accepted(facts: Facts, identity: Identity) -> bool:
+    """Whether this identity's tenant may be the customer's: by domain, by code, by support."""
+    return facts.tenant_id == identity.tenant_id and facts.accepted_by is not AcceptedBy.NOBODY
+
+
+def open_session(ports: Ports, record: Record, identity: Identity) -> Session:
+    """A session of its own for each sign-in."""
+    now = ports.now()
+    return Session(
+        session_id=ports.new_id(),
+        association_id=record.facts.association_id,
+        tenant_id=identity.tenant_id,
+        object_id=identity.object_id,
+        account=record.facts.account,
+        generation=record.facts.generation,
+        link_number=record.facts.link_number,
+        started_at=now,
+        seen_at=now,
+    )
+
+
+def known_person(record: Record, identity: Identity) -> Person:
+    """The person row of this identity: the one it had, or the next."""
+    for person in record.people.values():
+        if person.username == identity.username and person.username:
+            return person
+    return Person(number=record.next_person(), name=identity.name, username=identity.username)
+
+
+async def _is_expected(ports: Ports, record: Record, identity: Identity) -> bool:
+    """Whether the recorded address's domain is one of the signed-in tenant, by OpenID discovery."""
+    domain = record.person(record.facts.administrator).email.rpartition("@")[2].lower()
+    if not domain or domain in PUBLIC_MAIL_DOMAINS:
+        return False
+    return await ports.entra.tenant_of_domain(domain) == identity.tenant_id
+
+
+async def _note_refusal(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) -> None:
+    now = ports.now()
+
+    def decide(record: Record) -> Change:
+        event = Event(
+            what="sign_in_refused",
+            at=now,
+            by="microsoft",
+            new=refusal.answer,
+            correlation_id=refusal.correlation_id,
+        )
+        return changed(record, event, left_at=None, left_leg="")
+
+    await change(ports, flow.association_id, decide)
+
+
+async def _note_sign_in(
+    ports: Ports, flow: Flow, identity: Identity, expected: bool, read: Record | None
+) -> Record:
+    def decide(record: Record) -> Change:
+        facts = record.facts
+        if facts.is_bound and facts.bound_tenant_id != identity.tenant_id:
+            # A bound association is not disturbed by whoever else holds its link.
+            raise TenantUnexpectedError(f"association_id={facts.association_id} bound=1")
+        person = known_person(record, identity)
+        event = Event(what="signed_in", at=ports.now(), actor=person.number, new=identity.tenant_id)
+        noted = changed(record, event, **_signed_in(facts, identity, person, expected, ports))
+        return replace(noted, people=(person,))
+
+    return await change(ports, flow.association_id, decide, read)
+
+
+def _signed_in(
+    facts: Facts, identity: Identity, person: Person, expected: bool, ports: Ports
+) -> dict[str, object]:
+    now = ports.now()
+    noted: dict[str, object] = {
+        "left_at": None,
+        "left_leg": "",
+        "signed_in_at": now,
+        "tenant_id": identity.tenant_id,
+        "object_id": identity.object_id,
+        "account": person.number,
+        "is_guest": identity.is_guest,
+        "is_administrator_hint": GLOBAL_ADMINISTRATOR in identity.role_template_ids,
+    }
+    if facts.tenant_id != identity.tenant_id:
+        # What another tenant consented to or was accepted for says nothing about this one.
+        noted |= {
+            "accepted_by": AcceptedBy.NOBODY,
+            "accepted_at": None,
+            "consented_at": None,
+            "consent_refused_at": None,
+            "consent_refusal": "",
+            "access_proven_at": None,
+            "access_lost_at": None,
+            "conflict_at": None,
+        }
+    if expected:
+        noted |= {"accepted_by": AcceptedBy.DOMAIN, "accepted_at": now}
+    return noted

@@ -1,0 +1,142 @@
+"""The check of the prerequisites: read together, judged together, and bound at once when all are met.
+
+The person is shown again by a silent leg at their own tenant, after consent, so that an id_token of minutes
+and a delegated token of their own stand behind the result (rule S1). What can't be read is unknown.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from association.associate import bind
+from association.changes import change, changed
+from association.consent import (
+    REQUIRED_ROLES,
+    has_access,
+    is_awaited,
+    note_access,
+    note_access_lost,
+    require_accepted,
+)
+from association.errors import AccountChangedError, Answer, IdTokenInvalidError, MicrosoftRefusedError
+from association.facts import AcceptedBy, Change, Check, Event, Record
+from association.identity import Identity, TenantFacts
+from association.legs import Departure, begin_confirm
+from association.ports import Ports
+from association.prerequisites import judge
+from association.progress import is_proven
+from association.rows import Flow
+from association.session import Session
+
+OLDEST_ID_TOKEN = timedelta(minutes=10)
+# Microsoft wants to show something: the leg is repeated once, this time visibly.
+ASKS_TO_BE_SEEN = (Answer.INTERACTION_REQUIRED, Answer.CONSENT_MISSING)
+
+
+async def recheck(ports: Ports, record: Record, session: Session) -> Departure | None:
+    """Look for access, then show the person again: « Revérifier ». None while access isn't there."""
+    require_accepted(record, session)
+    if await has_access(ports, session.tenant_id):
+        record = await note_access(ports, record, session.tenant_id)
+        return await confirm(ports, record, session.tenant_id, session.object_id)
+    if not is_awaited(record.facts, ports.now()):
+        await note_access_lost(ports, record, session.tenant_id)
+    return None
+
+
+async def confirm(
+    ports: Ports, record: Record, tenant_id: str, object_id: str, *, silent: bool = True
+) -> Departure:
+    """Begin the leg that shows the person again, by the name under which they signed in."""
+    username = record.person(record.facts.account).username
+    return await begin_confirm(ports, record, tenant_id, object_id, username, silent=silent)
+
+
+async def complete_confirm(
+    ports: Ports, flow: Flow, answer: Mapping[str, str]
+) -> tuple[Record, Identity] | Departure:
+    """Redeem the confirming leg, read everything, note the results, and bind if all of them are ok.
+
+    Returns another departure when Microsoft asks to be seen. Raises AccountChangedError when it is another
+    person, IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError.
+    """
+    if "error" in answer:
+        return await _seen_again(ports, flow, ports.entra.refusal(answer))
+    identity = await ports.entra.redeem(flow.tenant_id, flow.msal, answer)
+    require_same_person(flow, identity)
+    if ports.now() - identity.issued_at > OLDEST_ID_TOKEN:
+        raise IdTokenInvalidError("reason=too_old")
+    tenant, person = await asyncio.gather(
+        ports.graph.tenant_facts(flow.tenant_id),
+        ports.graph.person_facts(identity.access_token),
+    )
+    checks = judge(identity, tenant, person, ports.now())
+    record = await _note_checks(ports, flow, checks, has_roles=tenant.roles >= REQUIRED_ROLES)
+
+    def agrees(current: Record) -> bool:
+        return may_bind(current, identity, tenant)
+
+    if agrees(record):
+        record = await bind(ports, record, identity, tenant, agrees)
+    return record, identity
+
+
+def require_same_person(flow: Flow, identity: Identity) -> None:
+    """Raises AccountChangedError unless the flow was begun for exactly this person."""
+    if (identity.tenant_id, identity.object_id) != (flow.tenant_id, flow.object_id):
+        raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
+
+
+def may_bind(record: Record, identity: Identity, tenant: TenantFacts) -> bool:
+    """Whether everything of rule S1 agrees on this person and tenant: record, token, access, checks."""
+    facts = record.facts
+    agreeing = {facts.tenant_id, identity.tenant_id, tenant.tenant_id}
+    return (
+        len(agreeing) == 1
+        and facts.object_id == identity.object_id
+        and facts.accepted_by is not AcceptedBy.NOBODY
+        and not (facts.is_guest and facts.accepted_by is AcceptedBy.CODE)
+        and _keeps_domain(record, tenant)
+        and tenant.roles >= REQUIRED_ROLES
+        and is_proven(record)
+    )
+
+
+def _keeps_domain(record: Record, tenant: TenantFacts) -> bool:
+    """A tenant accepted by its domain must list that domain among its verified ones."""
+    if record.facts.accepted_by is not AcceptedBy.DOMAIN:
+        return True
+    domain = record.person(record.facts.administrator).email.rpartition("@")[2].lower()
+    return domain in tenant.domains
+
+
+async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) -> Departure:
+    record = await ports.associations.read(flow.association_id)
+    if record is None or not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
+        raise refusal
+    return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
+
+
+async def _note_checks(ports: Ports, flow: Flow, checks: tuple[Check, ...], *, has_roles: bool) -> Record:
+    now = ports.now()
+
+    def decide(record: Record) -> Change:
+        facts = record.facts
+        if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
+            raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
+        event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))
+        proven_at = (facts.access_proven_at or now) if has_roles else None
+        return replace(
+            changed(record, event, left_at=None, left_leg="", access_proven_at=proven_at), checks=checks
+        )
+
+    return await change(ports, flow.association_id, decide)
+
+
+def _told(record: Record) -> str:
+    return _tell(tuple(record.checks.values()))
+
+
+def _tell(checks: tuple[Check, ...]) -> str:
+    return " ".join(f"{check.key}={check.cause}" for check in checks)

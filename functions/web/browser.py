@@ -1,0 +1,164 @@
+"""What we know of a browser: the link's visit, the signed-in session, the flows under way, its forms.
+
+All of it is in signed cookies (itsdangerous), one of each kind per association, so that two associations in
+one browser do not disturb each other.
+"""
+
+import hmac
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import azure.functions as func
+
+from association.errors import FormForgedError, RequestInvalidError
+from association.keys import Keys
+from association.session import IDLE, Session
+from functions.web import responses
+
+if TYPE_CHECKING:
+    from itsdangerous import URLSafeSerializer
+
+from association.ports import Ports
+
+VISIT_LASTS = timedelta(hours=12)
+LARGEST_FORM = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What opening a link leaves in the browser: which link, until when. It proves no identity."""
+
+    association_id: str
+    number: int
+    until: float
+    nonce: str
+
+
+def query(req: func.HttpRequest) -> dict[str, str]:
+    """The query's parameters, the first of each name; the host's own mapping joins and drops some."""
+    found = parse_qs(urlsplit(req.url).query, keep_blank_values=True, max_num_fields=40)
+    return {name: values[0] for name, values in found.items()}
+
+
+def cookies(req: func.HttpRequest) -> dict[str, str]:
+    """The request's cookies (RFC 6265), the first of each name."""
+    found: dict[str, str] = {}
+    for part in req.headers.get("cookie", "").split(";"):
+        name, separator, value = part.strip().partition("=")
+        if separator:
+            found.setdefault(name, value)
+    return found
+
+
+def visit_name(reference: str) -> str:
+    """The name of the visit cookie of an association."""
+    return f"visit-{reference}"
+
+
+def session_name(reference: str) -> str:
+    """The name of the session cookie of an association."""
+    return f"session-{reference}"
+
+
+def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:
+    """The visit in the cookie `name`, if it is ours and hasn't ended."""
+    value = _unsign(ports.keys, "visit", cookies(req).get(name, ""))
+    if value is None:
+        return None
+    visit = Visit(**value)
+    return visit if visit.until > ports.now().timestamp() else None
+
+
+def set_visit(
+    response: func.HttpResponse, ports: Ports, name: str, association_id: str, number: int
+) -> func.HttpResponse:
+    """Leave the visit of link `number` in the browser."""
+    until = (ports.now() + VISIT_LASTS).timestamp()
+    visit = Visit(association_id=association_id, number=number, until=until, nonce=ports.token())
+    text = _sign(ports.keys, "visit", asdict(visit))
+    seconds = int(VISIT_LASTS.total_seconds())
+    return responses.set_cookie(response, name, text, seconds, ports.settings)
+
+
+def read_session(req: func.HttpRequest, ports: Ports, reference: str) -> Session | None:
+    """The session in this browser, if its cookie is ours; whether it is live, the facts tell."""
+    value = _unsign(ports.keys, "session", cookies(req).get(session_name(reference), ""))
+    if value is None:
+        return None
+    for name in ("started_at", "seen_at"):
+        value[name] = datetime.fromtimestamp(value[name], UTC)
+    return Session(**value)
+
+
+def set_session(
+    response: func.HttpResponse, ports: Ports, reference: str, session: Session
+) -> func.HttpResponse:
+    """Leave the session in the browser, seen now."""
+    value = asdict(replace(session, seen_at=ports.now()))
+    for name in ("started_at", "seen_at"):
+        value[name] = value[name].timestamp()
+    text = _sign(ports.keys, "session", value)
+    seconds = int(IDLE.total_seconds())
+    return responses.set_cookie(response, session_name(reference), text, seconds, ports.settings)
+
+
+def end_session(response: func.HttpResponse, ports: Ports, reference: str) -> func.HttpResponse:
+    """Take the session from the browser."""
+    return responses.set_cookie(response, session_name(reference), "", 0, ports.settings)
+
+
+def form_token(ports: Ports, session: Session | None, visit: Visit | None) -> str:
+    """The token that this session's (or, signed out, this visit's) forms carry."""
+    bound = session.session_id if session else visit.nonce if visit else ""
+    secret = ports.keys.secrets_for("form")[-1]
+    return hmac.new(secret.encode(), bound.encode(), "sha256").hexdigest() if bound else ""
+
+
+def read_form(
+    req: func.HttpRequest, ports: Ports, session: Session | None, visit: Visit | None
+) -> dict[str, str]:
+    """The form of a POST that came from one of our own pages.
+
+    Raises FormForgedError for another site's, or one without this session's token; RequestInvalidError
+    for one too large.
+    """
+    require_same_origin(req, ports)
+    if len(req.get_body()) > LARGEST_FORM:
+        raise RequestInvalidError({"form": "too_long"})
+    form = {name: str(value) for name, value in req.form.items()}
+    expected = form_token(ports, session, visit)
+    if not expected or not hmac.compare_digest(form.get("form_token", "").encode(), expected.encode()):
+        raise FormForgedError("reason=token")
+    return form
+
+
+def require_same_origin(req: func.HttpRequest, ports: Ports) -> None:
+    """Raises FormForgedError unless the browser says that the request comes from our own pages."""
+    origin = req.headers.get("origin", "")
+    if origin:
+        if origin != ports.settings.public_base_url:
+            raise FormForgedError("reason=origin")
+    elif req.headers.get("sec-fetch-site", "") != "same-origin":
+        raise FormForgedError("reason=no_origin")
+
+
+def _sign(keys: Keys, use: str, value: dict[str, Any]) -> str:
+    return str(_serializer(keys, use).dumps(value))
+
+
+def _unsign(keys: Keys, use: str, text: str) -> dict[str, Any] | None:
+    from itsdangerous import BadData  # noqa: PLC0415 - kept off the cold start
+
+    try:
+        value = _serializer(keys, use).loads(text)
+    except BadData:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _serializer(keys: Keys, use: str) -> "URLSafeSerializer":
+    from itsdangerous import URLSafeSerializer  # noqa: PLC0415
+
+    return URLSafeSerializer(list(keys.secrets_for(use)), salt=use)

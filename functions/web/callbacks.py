@@ -1,0 +1,116 @@
+"""Microsoft's redirects back to us: the guard that consumes the flow, and the way on (rules S1 to S3).
+
+The order is fixed: state, browser, expiry, one consumer; only then is anything of the answer looked at.
+A callback that comes twice goes where the first one went.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.functions as func
+
+from association.consent import complete_consent
+from association.errors import AssociationError, FlowBusyError
+from association.facts import Record
+from association.keys import reference_of
+from association.legs import Departure, arrive, flow_cookie_name, read_state, take
+from association.ports import Ports
+from association.rows import Flow, Leg
+from association.session import Session
+from association.sign_in import complete_sign_in, open_session
+from association.verify import complete_confirm, confirm
+from functions.web import responses
+from functions.web.browser import cookies, query, set_session
+
+FLOW_COOKIE_SECONDS = 15 * 60
+
+# What a completed leg came to: where to go, with which session, on which further leg.
+Way = tuple[Session | None, Departure | None]
+
+
+def depart(ports: Ports, departure: Departure) -> func.HttpResponse:
+    """Send the browser to Microsoft, with the cookie that binds the flow to it."""
+    response = responses.redirect(departure.uri, ports.settings)
+    name = flow_cookie_name(departure.state)
+    return responses.set_cookie(response, name, departure.browser_secret, FLOW_COOKIE_SECONDS, ports.settings)
+
+
+async def signed_in(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
+    """The sign-in callback: the first leg, or the confirming one."""
+    return await _work(req, ports, (Leg.SIGN_IN, Leg.CONFIRM), _signed_in)
+
+
+async def consented(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
+    """The admin consent's callback."""
+    return await _work(req, ports, (Leg.CONSENT,), _consented)
+
+
+async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], _: Record | None) -> Way:
+    if flow.leg is Leg.SIGN_IN:
+        record, session = await complete_sign_in(ports, flow, answer)
+        return session, None
+    came_to = await complete_confirm(ports, flow, answer)
+    if isinstance(came_to, Departure):
+        return None, came_to
+    record, identity = came_to
+    return open_session(ports, record, identity), None
+
+
+async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: Record | None) -> Way:
+    noted = await complete_consent(ports, flow, answer, record)
+    if noted.facts.access_proven_at is None or noted.facts.tenant_id != flow.tenant_id:
+        return None, None
+    return None, await confirm(ports, noted, flow.tenant_id, flow.object_id)
+
+
+async def _work(
+    req: func.HttpRequest,
+    ports: Ports,
+    legs: tuple[Leg, ...],
+    complete: Callable[[Ports, Flow, dict[str, str], Record | None], Awaitable[Way]],
+) -> func.HttpResponse:
+    answer = query(req)
+    state = read_state(answer.get("state", ""))
+    flow = await arrive(ports, state, cookies(req).get(flow_cookie_name(state), ""), legs)
+    try:
+        taken, record = await asyncio.gather(take(ports, flow), ports.associations.read(flow.association_id))
+    except FlowBusyError:
+        return _again(ports, flow)
+    try:
+        session, onward = await complete(ports, taken, {**answer, "state": state}, record)
+    except AssociationError as error:
+        error.association_id = flow.association_id
+        await ports.flows.finish(taken, {"error": error.code})
+        raise
+    await ports.flows.finish(taken, _outcome(session))
+    return _onward(ports, flow, session, onward)
+
+
+def _onward(
+    ports: Ports, flow: Flow, session: Session | None, departure: Departure | None
+) -> func.HttpResponse:
+    reference = reference_of(flow.association_id)
+    response = (
+        depart(ports, departure) if departure else responses.redirect(f"/a/{reference}", ports.settings)
+    )
+    return set_session(response, ports, reference, session) if session else response
+
+
+def _again(ports: Ports, flow: Flow) -> func.HttpResponse:
+    """The same callback once more, from the same browser: its page, with the session it had opened."""
+    kept = flow.outcome.get("session")
+    session = None
+    if kept:
+        times = {name: datetime.fromtimestamp(kept[name], UTC) for name in ("started_at", "seen_at")}
+        session = Session(**{**kept, **times})
+    return _onward(ports, flow, session, None)
+
+
+def _outcome(session: Session | None) -> dict[str, Any]:
+    if session is None:
+        return {}
+    times = {name: getattr(session, name).timestamp() for name in ("started_at", "seen_at")}
+    return {"session": {**asdict(session), **times}}

@@ -1,0 +1,140 @@
+"""Which page an association's visitor sees, and what fills it. One table; nothing is decided twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import azure.functions as func
+
+from association.acceptance import CODE_LIFETIME, tries_left
+from association.links import share_token
+from association.outbox import organisation
+from association.progress import Cause, Progress, Step, current_checks, progress
+from functions import services
+from functions.web import responses
+from functions.web.browser import set_session
+from functions.web.visitor import Visitor
+
+REFRESH_SECONDS = 5
+
+Fill = Callable[[Visitor, Progress], dict[str, Any]]
+
+
+def show(visitor: Visitor, *, notice: str = "", status: int = 200) -> func.HttpResponse:
+    """The page of the association's present state, as far as this visitor may see it.
+
+    `notice` is a word that the page knows (what just went wrong or was done).
+    """
+    ports, facts = visitor.ports, visitor.facts
+    where = progress(visitor.record, ports.now())
+    name, fill = _page(visitor, where)
+    values = {**_common(visitor, where), **fill(visitor, where)}
+    if notice and name in ("progress", "unexpected_tenant"):
+        values["notice" if name == "progress" else "code_problem"] = notice
+    html = services.rendering().page(name, facts.language, **values)
+    response = responses.page(html, ports.settings, status)
+    if visitor.session:
+        set_session(response, ports, facts.reference, visitor.session)
+    return response
+
+
+def _page(visitor: Visitor, where: Progress) -> tuple[str, Fill]:
+    if not visitor.is_current:
+        return "progress", _progress
+    if where.cause is Cause.LEFT_FOR_MICROSOFT:
+        return _LEFT[where.step]
+    return _PAGES.get(where.cause, ("progress", _progress))
+
+
+def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
+    facts, settings, session = visitor.facts, visitor.ports.settings, visitor.session
+    shown = session if visitor.is_current else None
+    return {
+        "company_name": facts.company_name,
+        "reference": facts.reference,
+        "support_phone": settings.support_phone,
+        "support_email": settings.support_email,
+        "steps": where.steps,
+        "step": where.step,
+        "action": visitor.path,
+        "form_token": visitor.form_token,
+        "account": visitor.record.person(shown.account).username if shown else "",
+        "organisation": organisation(visitor.record) if shown else "",
+    }
+
+
+def _progress(visitor: Visitor, where: Progress) -> dict[str, Any]:
+    facts = visitor.facts
+    notice = "account_changed" if visitor.session and not visitor.is_current else ""
+    return {
+        "partner_name": facts.partner_name,
+        "link_ends": facts.link_expires_at,
+        "cause": where.cause,
+        "since": where.since,
+        "is_bound": facts.is_bound,
+        "notice": notice,
+    }
+
+
+def _nothing(_: Visitor, __: Progress) -> dict[str, Any]:
+    return {}
+
+
+def _tenant(visitor: Visitor, where: Progress) -> dict[str, Any]:
+    notices = {Cause.CONSENT_REFUSED: "refused", Cause.ACCESS_MISSING: "access_missing"}
+    return {
+        "tenant_id": visitor.facts.tenant_id,
+        "notice": notices.get(where.cause, ""),
+        "since": where.since,
+    }
+
+
+def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
+    facts = visitor.facts
+    mine = visitor.session is not None and facts.code_session == visitor.session.session_id
+    return {
+        "tenant_id": facts.tenant_id,
+        "code_sent": mine,
+        "code_minutes": int(CODE_LIFETIME.total_seconds() // 60),
+        "code_problem": "",
+        "tries_left": tries_left(facts),
+    }
+
+
+def _verifying(_: Visitor, where: Progress) -> dict[str, Any]:
+    return {"since": where.since, "refresh_seconds": REFRESH_SECONDS}
+
+
+def _checks(visitor: Visitor, _: Progress) -> dict[str, Any]:
+    return {"checks": current_checks(visitor.record)}
+
+
+def _done(visitor: Visitor, _: Progress) -> dict[str, Any]:
+    facts, settings = visitor.facts, visitor.ports.settings
+    return {
+        "bound_at": facts.bound_at,
+        "download": f"{visitor.path}/sage-contact.xml",
+        "share_url": f"{settings.public_base_url}/addin?k={share_token(visitor.ports.keys, facts)}",
+        "share_ends": facts.share_expires_at,
+        "portal_url": settings.portal_url,
+    }
+
+
+_PAGES: dict[Cause, tuple[str, Fill]] = {
+    Cause.TENANT_UNEXPECTED: ("unexpected_tenant", _unexpected),
+    Cause.NOT_SEEN_AS_ADMINISTRATOR: ("not_administrator", _nothing),
+    Cause.CONSENT_TO_GIVE: ("consent", _tenant),
+    Cause.CONSENT_REFUSED: ("consent", _tenant),
+    Cause.ACCESS_MISSING: ("consent", _tenant),
+    Cause.ACCESS_AWAITED: ("verifying", _verifying),
+    Cause.CHECKS_TO_RUN: ("prerequisites", _checks),
+    Cause.CHECKS_FAILED: ("prerequisites", _checks),
+    Cause.CHECKS_UNKNOWN: ("prerequisites", _checks),
+    Cause.TENANT_BOUND_ELSEWHERE: ("conflict", _nothing),
+    Cause.NONE: ("done", _done),
+}
+# Back from Microsoft by the back button, still signed in: the step that was left is offered again.
+_LEFT: dict[Step, tuple[str, Fill]] = {
+    Step.IDENTIFICATION: ("progress", _progress),
+    Step.AUTHORISATION: ("consent", _tenant),
+    Step.PREREQUISITES: ("prerequisites", _checks),
+}

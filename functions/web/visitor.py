@@ -1,0 +1,84 @@
+"""Who stands at an association's page: with the link's visit, with a session, or with neither."""
+
+from dataclasses import dataclass
+
+import azure.functions as func
+
+from association.errors import LinkExpiredError, LinkRevokedError, SessionMissingError, VisitMissingError
+from association.facts import Facts, Record
+from association.keys import read_reference
+from association.ports import Ports
+from association.session import Session, is_about, is_live
+from functions.web.browser import Visit, form_token, read_form, read_session, read_visit, visit_name
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The association as it stands, and what this browser holds of it. `session` is a live one."""
+
+    ports: Ports
+    record: Record
+    session: Session | None
+    visit: Visit | None
+
+    @property
+    def facts(self) -> Facts:
+        """The association's facts."""
+        return self.record.facts
+
+    @property
+    def path(self) -> str:
+        """The address of the association's pages."""
+        return f"/a/{self.facts.reference}"
+
+    @property
+    def form_token(self) -> str:
+        """What this browser's forms have to carry."""
+        return form_token(self.ports, self.session, self.visit)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the session is of the person the facts are about, or the tenant that is bound."""
+        if self.session is None:
+            return False
+        if self.facts.is_bound:
+            return self.session.tenant_id == self.facts.bound_tenant_id
+        return is_about(self.session, self.facts)
+
+    def signed_in(self) -> Session:
+        """The session. Raises SessionMissingError."""
+        if self.session is None:
+            raise SessionMissingError(f"association_id={self.facts.association_id}")
+        return self.session
+
+    def read_form(self, req: func.HttpRequest) -> dict[str, str]:
+        """The form of a POST from one of this browser's own pages. Raises FormForgedError."""
+        return read_form(req, self.ports, self.session, self.visit)
+
+
+async def enter(req: func.HttpRequest, ports: Ports) -> Visitor:
+    """Read the association that the address names, for a browser that may see it.
+
+    Raises VisitMissingError to one that opened no link of it, LinkRevokedError, LinkExpiredError.
+    """
+    reference = read_reference(req.route_params.get("reference", ""))
+    visit = read_visit(req, ports, visit_name(reference))
+    session = read_session(req, ports, reference)
+    association_id = session.association_id if session else visit.association_id if visit else ""
+    record = await ports.associations.read(association_id) if association_id else None
+    if record is None or record.facts.reference != reference:
+        raise VisitMissingError
+    if session and not is_live(session, record.facts, ports.now()):
+        session = None
+    if session is None:
+        _require_live_link(visit, record.facts, ports)
+    return Visitor(ports, record, session, visit)
+
+
+def _require_live_link(visit: Visit | None, facts: Facts, ports: Ports) -> None:
+    if visit is None:
+        raise VisitMissingError(f"association_id={facts.association_id}")
+    if visit.number != facts.link_number or facts.link_revoked_at:
+        raise LinkRevokedError(f"association_id={facts.association_id}")
+    if facts.link_expires_at is None or facts.link_expires_at <= ports.now():
+        raise LinkExpiredError(f"association_id={facts.association_id}")
