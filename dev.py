@@ -146,8 +146,8 @@ def _npm(python: Path) -> list[str]:
 
 def _step(title: str, command: Sequence[str], total: int = 0) -> None:
     """Run one command of the preparation and show progress instead of its output."""
-    started, done, lines = time.monotonic(), 0, deque[str](maxlen=200)
-    show = sys.stdout.isatty()
+    started, done, show = time.monotonic(), 0, sys.stdout.isatty()
+    lines: deque[str] = deque(maxlen=200)
     print(f"  {title} ...", end="" if show else "\n", flush=True)
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -165,7 +165,8 @@ def _step(title: str, command: Sequence[str], total: int = 0) -> None:
     if process.returncode:
         print(flush=True)
         raise SetupError(explain_output(title, list(lines)))
-    print(f"{chr(13) if show else ''}  {title}: {time.monotonic() - started:.0f} s{' ' * 20}", flush=True)
+    line = f"  {title}: {time.monotonic() - started:.0f} s"
+    print(f"\r{line:<60}" if show else line, flush=True)
 
 
 def explain_output(title: str, lines: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import closing
 from dataclasses import dataclass
 
 DEFAULT_BASE = 7070
@@ -76,13 +75,6 @@ def take_ports(base: int) -> Ports:
     for name in STORAGE:
         sockets.pop(name).close()
     return Ports(sockets, storage)
-
-
-def is_listening(port: int) -> bool:
-    """Whether somebody accepts connections on a loopback port."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _bound(name: str, port: int) -> socket.socket:

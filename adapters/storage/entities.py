@@ -48,9 +48,9 @@ def to_value(cls: type[T], row: Row, **known: Any) -> T:
     read = {
         name: _read(hint, row.properties[name])
         for name, hint in _hints(cls).items()
-        if name in row.properties and name not in known
+        if name in row.properties
     }
-    return cls(**read, **known)
+    return cls(**{**read, **known})
 
 
 def _stored(item: Any) -> Any:

@@ -10,6 +10,8 @@
   - `{"assign": product, "to": upn}`, `{"unassign": product, "from": upn}`
   - `{"give_role": role, "to": upn}`, `{"take_role": role, "from": upn}`: English name or template id
   - `{"withdraw_consent": client id}`, `{"reset": true}`
+- PUT /tenants/{name}: a tenant of your own, with the fields of sandbox/microsoft/tenants.json; it replaces
+  one of that name. 400 for fields that are missing or unknown.
 - GET /clock: `{"now": ISO 8601, "advanced_seconds": n}`. POST /clock `{"advance_seconds": 20}` moves the
   directory's clock: consents spread, authorization codes end. Tokens keep the time of the real clock.
 """
@@ -45,6 +47,7 @@ def control_app(directory: Directory, customers: Sequence[Mapping[str, Any]]) ->
     app.router.add_get("/tenants", control.tenants)
     app.router.add_get("/tenants/{name}", control.tenant)
     app.router.add_post("/tenants/{name}", control.change)
+    app.router.add_put("/tenants/{name}", control.found)
     app.router.add_get("/clock", control.clock)
     app.router.add_post("/clock", control.advance)
     return app
@@ -128,6 +131,14 @@ class _Control:
         if not _is_json(request):
             raise web.HTTPSeeOther(f"/#{tenant.name}")
         return web.json_response(describe(self._directory, self._named(request)))
+
+    async def found(self, request: web.Request) -> web.Response:
+        source = {**await _body(request), "name": request.match_info["name"]}
+        try:
+            tenant = self._directory.found(source)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ChangeError(f"no tenant can be made of this: {error}", sorted(source)) from error
+        return web.json_response(describe(self._directory, tenant), status=201)
 
     async def clock(self, request: web.Request) -> web.Response:
         return web.json_response(self._clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -31,8 +32,7 @@ def mailbox_app(mailbox: Mailbox) -> web.Application:
         return _page("mail.html", mail=_mail(mailbox, request), number=request.match_info["number"])
 
     async def html(request: web.Request) -> web.Response:
-        # <base> makes the links leave the frame, which the product's pages refuse to be shown in.
-        content = '<base target="_blank">' + _mail(mailbox, request).html
+        content = with_links_outside(_mail(mailbox, request).html)
         headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Content-Type-Options": "nosniff"}
         return web.Response(text=content, content_type="text/html", headers=headers)
 
@@ -55,6 +55,13 @@ def mailbox_app(mailbox: Mailbox) -> web.Application:
     app.router.add_get("/messages", messages)
     app.router.add_delete("/messages", clear)
     return app
+
+
+def with_links_outside(html: str) -> str:
+    """The mail with links that leave the frame, because the product's pages refuse to be shown in one."""
+    end_of_head_tag = re.search(r"<head[^>]*>", html, re.IGNORECASE)
+    position = end_of_head_tag.end() if end_of_head_tag else 0
+    return f'{html[:position]}<base target="_blank">{html[position:]}'
 
 
 def _mail(mailbox: Mailbox, request: web.Request) -> Mail:

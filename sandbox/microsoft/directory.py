@@ -59,6 +59,13 @@ class Directory:
         """Puts a tenant back as its file describes it: no consents, no changes."""
         self.tenants[name] = build_tenant(self._sources[name])
 
+    def found(self, source: Json) -> Tenant:
+        """Adds a tenant from its JSON; raises ValueError for unknown fields, KeyError for missing ones."""
+        tenant = build_tenant(source)
+        self._sources[tenant.name] = source
+        self.tenants[tenant.name] = tenant
+        return tenant
+
     # Who is who
 
     def tenant(self, word: str) -> Tenant | None:

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from adapters.storage.associations import Associations
+from adapters.storage.entities import Row
 from adapters.storage.tables import Tables
 from association.errors import ConcurrentChangeError
 from association.facts import (
@@ -162,6 +163,25 @@ async def test_a_change_of_what_was_read_too_early_writes_nothing(
     assert await associations.read(unique) == record
 
 
+async def test_facts_that_were_changed_without_an_event_are_not_overwritten(
+    associations: Associations, tables: Tables, unique: str
+) -> None:
+    record = await created(associations, unique)
+    row = await tables.get("associations", unique, "facts")
+    assert row
+    await tables.replace("associations", row)
+    with pytest.raises(ConcurrentChangeError):
+        await associations.commit(record, Change(facts=record.facts, event=event()))
+
+
+async def test_facts_without_a_history_are_not_created_again(
+    associations: Associations, tables: Tables, unique: str
+) -> None:
+    await tables.insert("associations", Row(partition_key=unique, row_key="facts"))
+    with pytest.raises(ConcurrentChangeError):
+        await associations.commit(None, Change(facts=facts(unique), event=event()))
+
+
 async def test_of_many_changes_at_once_one_is_written(associations: Associations, unique: str) -> None:
     record = await created(associations, unique)
     changes = [
@@ -197,59 +217,6 @@ async def test_a_record_cannot_be_changed_into_another_association(
     record = await created(associations, unique)
     with pytest.raises(ValueError, match="another"):
         await associations.commit(record, Change(facts=facts(f"{unique}0"), event=event()))
-
-
-async def test_a_due_mail_is_leased(associations: Associations, unique: str) -> None:
-    await created(associations, unique)
-    leased = await associations.lease_mail(unique, "reminder/2", now=NOW, until=LATER)
-    assert leased == mail("reminder/2", status=MailStatus.SENDING, attempts=1, leased_until=LATER)
-    record = await associations.read(unique)
-    assert record and record.outbox["reminder/2"] == leased
-
-
-async def test_a_leased_mail_is_free_again_when_its_lease_ends(
-    associations: Associations, unique: str
-) -> None:
-    await created(associations, unique)
-    key = "invitation-1"
-    assert await associations.lease_mail(unique, key, now=NOW, until=LATER)
-    just_before = LATER - timedelta(microseconds=1)
-    assert await associations.lease_mail(unique, key, now=just_before, until=LATER) is None
-    again = await associations.lease_mail(unique, key, now=LATER, until=LATER + timedelta(minutes=5))
-    assert again and again.attempts == 2
-
-
-@pytest.mark.parametrize("status", [MailStatus.SENT, MailStatus.FAILED])
-async def test_a_finished_mail_is_not_leased(
-    associations: Associations, unique: str, status: MailStatus
-) -> None:
-    record = await created(associations, unique)
-    finished = mail(status=status, leased_until=NOW)
-    await associations.commit(record, Change(facts=record.facts, event=event(), updated_mails=(finished,)))
-    assert await associations.lease_mail(unique, "invitation-1", now=LATER, until=LATER) is None
-
-
-async def test_an_absent_mail_is_not_leased(associations: Associations, unique: str) -> None:
-    await created(associations, unique)
-    assert await associations.lease_mail(unique, "absent", now=NOW, until=LATER) is None
-
-
-async def test_of_many_workers_one_leases_a_mail(associations: Associations, unique: str) -> None:
-    await created(associations, unique)
-    leases = await asyncio.gather(
-        *(associations.lease_mail(unique, "invitation-1", now=NOW, until=LATER) for _ in range(20))
-    )
-    assert len([lease for lease in leases if lease]) == 1
-
-
-async def test_a_lease_does_not_disturb_a_change_of_the_facts(
-    associations: Associations, unique: str
-) -> None:
-    record = await created(associations, unique)
-    await associations.lease_mail(unique, "invitation-1", now=NOW, until=LATER)
-    await associations.commit(record, Change(facts=record.facts, event=event()))
-    read = await associations.read(unique)
-    assert read and read.outbox["invitation-1"].status is MailStatus.SENDING
 
 
 async def test_a_history_of_more_than_a_page_is_read_in_order(

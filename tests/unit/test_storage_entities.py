@@ -62,7 +62,7 @@ def test_an_absent_property_without_default_is_an_error() -> None:
 def test_fields_that_stand_elsewhere_are_left_out_and_handed_in() -> None:
     properties = to_properties(flow("s"), without=("etag",))
     assert "etag" not in properties
-    assert to_value(Flow, row(properties), etag="W/1").etag == "W/1"
+    assert to_value(Flow, row({**properties, "etag": "stored once"}), etag="W/1").etag == "W/1"
 
 
 def test_a_type_without_a_form_in_storage_is_an_error() -> None:
