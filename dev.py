@@ -153,12 +153,12 @@ def _step(title: str, command: Sequence[str], total: int = 0) -> None:
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
     try:
-        for line in process.stdout or ():
-            lines.append(line.rstrip())
-            done += line.startswith("Collecting ")
-            if show and total:
-                print(f"\r  {title} ... {done} of at most {total} ", end="", flush=True)
-        process.wait()
+        with process:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                done += line.startswith("Collecting ")
+                if show and total:
+                    print(f"\r  {title} ... {done} of at most {total} ", end="", flush=True)
     except KeyboardInterrupt:
         _end(process)
         raise
@@ -174,8 +174,7 @@ def explain_output(title: str, lines: Sequence[str]) -> str:
     for remedy, pattern in CAUSES.items():
         if re.search(pattern, "\n".join(lines), re.IGNORECASE):
             return remedy + AGAIN
-    last = [line for line in lines if line.strip()][-3:]
-    return f"{title} failed: {' | '.join(last) or 'without a word'}"
+    return f"{title} failed: {' | '.join([line for line in lines if line.strip()][-3:])}"
 
 
 def explain_os_error(error: OSError) -> str:

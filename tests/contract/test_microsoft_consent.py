@@ -183,6 +183,17 @@ def test_a_consent_that_was_not_pressed_on_the_page_grants_nothing(application: 
     assert application.directory.tenants[HAPPY].service_principals == {}
 
 
+def test_one_cannot_consent_as_an_account_that_is_not_signed_in(application: Application) -> None:
+    url = application.consent_url("organizations")
+    shown = application.visitor.pick(url, HAPPY_ADMINISTRATOR)
+    assert isinstance(shown, Page)
+    other = "claire.morel@boulangerie-morel.example"
+    answer = application.visitor.post(url, account=other, canary=shown.fields["canary"], consent="accept")
+    assert isinstance(answer, Page)
+    assert (answer.name, answer.fields["account"]) == ("consent", other)
+    assert application.directory.tenants["boulangerie-morel"].service_principals == {}
+
+
 # App-only access
 
 
@@ -336,6 +347,17 @@ def test_a_certificate_that_is_not_registered_proves_nothing(with_certificate: A
     with_certificate.credential = {"private_key": private, "public_certificate": public}
     refused = with_certificate.app_only(tenant_id(with_certificate))
     assert (refused["error"], refused["error_codes"]) == ("invalid_client", [700027])
+
+
+def test_a_certificate_that_has_ended_proves_nothing(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = certificate_pair(days=-1)
+    registrations = application.microsoft.authority.registrations
+    registered = replace(registrations[CLIENT_ID], certificates=read_certificates(pair[1]))
+    monkeypatch.setitem(registrations, CLIENT_ID, registered)
+    application.credential = {"private_key": pair[0], "public_certificate": pair[1]}
+    assert application.app_only(tenant_id(application))["error_codes"] == [700027]
 
 
 @pytest.mark.parametrize(

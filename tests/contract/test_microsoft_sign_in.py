@@ -420,6 +420,22 @@ def test_a_consent_without_the_pages_canary_is_only_a_choice_of_account(applicat
     assert shown(forged) == ("consent", None)
 
 
+def test_prompt_consent_asks_again_for_what_is_granted(application: Application) -> None:
+    url = authorize_url(application, scope=ROLE_SCOPES)
+    application.visitor.decide(url, HAPPY_ADMINISTRATOR, "accept")
+    asked = application.visitor.open(authorize_url(application, scope=ROLE_SCOPES, prompt="consent"))
+    assert shown(asked) == ("consent", None)
+
+
+def test_a_consent_withdrawn_before_the_code_is_redeemed_no_longer_holds(application: Application) -> None:
+    url = authorize_url(application, scope=ROLE_SCOPES)
+    code = returned(application.visitor.decide(url, HAPPY_ADMINISTRATOR, "accept"))["code"]
+    application.directory.withdraw_consent(application.directory.tenants[HAPPY], CLIENT_ID)
+    response = application.token("organizations", code_form(code))
+    assert refusal(response) == (400, "invalid_grant", [65001])
+    assert response.json()["suberror"] == "consent_required"
+
+
 # The token endpoint
 
 

@@ -106,7 +106,7 @@ def test_a_full_disk_met_by_dev_py_itself_says_the_same() -> None:
 def test_without_ensurepip_the_package_to_install_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(dev.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(dev.SetupError, match=rf"apt install python3\.{sys.version_info[1]}-venv"):
         dev._make_venv(tmp_path / ".venv")
 
@@ -114,7 +114,7 @@ def test_without_ensurepip_the_package_to_install_is_named(
 def test_a_folder_in_which_no_environment_can_stand_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(dev.os, "pathsep", "+")
+    monkeypatch.setattr("os.pathsep", "+")
     with pytest.raises(dev.SetupError, match=r"without '\+'"):
         dev._make_venv(tmp_path / "a+b" / ".venv")
 

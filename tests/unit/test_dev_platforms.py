@@ -11,16 +11,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = [ROOT / "dev.py", *sorted((ROOT / "sandbox").rglob("*.py"))]
 MODULES = {"fcntl", "grp", "msvcrt", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "winreg"}
+OS = """
+chown chroot execv execve execvp fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg
+getpgid getpgrp getsid getuid initgroups killpg lchown mkfifo mknod nice openpty posix_spawn sched_getaffinity
+setegid seteuid setgid setpgid setpgrp setsid setuid startfile sync sysconf
+ttyname uname wait wait3 wait4 waitid
+"""
+SIGNAL = """
+CTRL_BREAK_EVENT CTRL_C_EVENT SIGALRM SIGBREAK SIGCHLD SIGHUP SIGKILL SIGPIPE SIGQUIT SIGUSR1 SIGUSR2 SIGWINCH
+alarm pause pthread_kill pthread_sigmask setitimer siginterrupt sigpending sigtimedwait sigwait
+"""
 ATTRIBUTES = {
-    "os": set(
-        "chown chroot execv execve execvp fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg getpgid"
-        " getpgrp getsid getuid initgroups killpg lchown mkfifo mknod nice openpty posix_spawn sched_getaffinity setegid"
-        " seteuid setgid setpgid setpgrp setsid setuid startfile sync sysconf ttyname uname wait wait3 wait4 waitid".split()
-    ),
-    "signal": set(
-        "CTRL_BREAK_EVENT CTRL_C_EVENT SIGALRM SIGBREAK SIGCHLD SIGHUP SIGKILL SIGPIPE SIGQUIT SIGUSR1 SIGUSR2 SIGWINCH"
-        " alarm pause pthread_kill pthread_sigmask setitimer siginterrupt sigpending sigtimedwait sigwait".split()
-    ),
+    "os": set(OS.split()),
+    "signal": set(SIGNAL.split()),
     "socket": {"AF_UNIX", "SO_EXCLUSIVEADDRUSE", "SO_REUSEADDR", "SO_REUSEPORT", "socketpair"},
     "subprocess": {"CREATE_NEW_CONSOLE", "CREATE_NEW_PROCESS_GROUP", "STARTUPINFO"},
 }
@@ -38,7 +41,7 @@ def platform_calls(tree: ast.AST, guarded: bool = False) -> Iterator[str]:
 
 
 def asks_for_the_platform(test: ast.expr) -> bool:
-    return any(f"{where}" in ast.unparse(test) for where in ("os.name", "sys.platform"))
+    return any(where in ast.unparse(test) for where in ("os.name", "sys.platform"))
 
 
 def platform_specific(node: ast.AST) -> str | None:

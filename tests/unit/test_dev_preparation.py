@@ -85,7 +85,7 @@ def test_a_failed_command_is_one_line_without_a_traceback(
         return Path()
 
     monkeypatch.setattr(dev, "prepare", prepare)
-    monkeypatch.setattr(dev.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     assert dev.main(["demo"]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "The package index cannot be reached: connect to the network (behind a proxy set HTTPS_PROXY), "
