@@ -80,7 +80,7 @@ class Rendering:
         return template.render(addin=addin, text=text).encode()
 
     def _html(self, template: str, language: str, values: Mapping[str, Any]) -> str:
-        from markupsafe import Markup, escape  # noqa: PLC0415 - see the module's docstring
+        from markupsafe import Markup, escape
 
         catalogue = self._catalogue(language)
 
@@ -118,7 +118,7 @@ class Rendering:
 
     @cached_property
     def _environment(self) -> "Environment":
-        from jinja2 import (  # noqa: PLC0415 - as above
+        from jinja2 import (
             Environment,
             FileSystemLoader,
             StrictUndefined,
@@ -155,8 +155,8 @@ def _moment_filter(show: Callable[[str, datetime], str]) -> Callable[["Context",
 
     https://html.spec.whatwg.org/multipage/text-level-semantics.html#the-time-element
     """
-    from jinja2 import pass_context  # noqa: PLC0415 - as above
-    from markupsafe import Markup  # noqa: PLC0415 - as above
+    from jinja2 import pass_context
+    from markupsafe import Markup
 
     zone = ZoneInfo(TIME_ZONE)
 

@@ -9,10 +9,11 @@ from datetime import timedelta
 from hmac import compare_digest
 
 from association.changes import change, changed, new_mails
-from association.errors import CodeEndedError, CodeWrongError, GuestUnexpectedError
+from association.errors import AccountChangedError, CodeEndedError, CodeWrongError, GuestUnexpectedError
 from association.facts import AcceptedBy, Change, Event, Facts, Mail, Record
+from association.limits import require_within_limit
 from association.ports import Ports
-from association.session import Session
+from association.session import Session, is_about
 
 CODE_LIFETIME = timedelta(minutes=10)
 MOST_TRIES = 5
@@ -21,14 +22,19 @@ MOST_TRIES = 5
 async def ask_acceptance(ports: Ports, record: Record, session: Session, *, again: bool = False) -> Record:
     """Send a code to the recorded address, and word to the partner; a live code of this session stands.
 
-    `again` sends a new one in any case. Raises GuestUnexpectedError for a guest.
+    `again` sends a new one in any case. Raises GuestUnexpectedError for a guest, AccountChangedError when
+    somebody else has signed in since.
     """
+    if again:
+        await require_within_limit(ports, "code", record.facts.association_id)
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
         facts = current.facts
         if facts.accepted_by is not AcceptedBy.NOBODY or (not again and _is_live(ports, facts, session)):
             return None
+        if not is_about(session, facts):
+            raise AccountChangedError(f"association_id={facts.association_id}")
         if facts.is_guest:
             raise GuestUnexpectedError(f"association_id={facts.association_id}")
         number = facts.code_number + 1
@@ -47,7 +53,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
 
 
 async def accept_by_code(ports: Ports, record: Record, session: Session, code: str) -> Record:
-    """Accept the session's tenant if `code` is the one sent.
+    """Accept the session's tenant if `code` is the one sent; a repeat changes nothing.
 
     Every try is counted before it is compared, under the facts' ETag, so that racing tries count too.
     Raises CodeEndedError or CodeWrongError.
@@ -55,6 +61,8 @@ async def accept_by_code(ports: Ports, record: Record, session: Session, code: s
     now = ports.now()
 
     def count(current: Record) -> Change | None:
+        if _has_accepted(current.facts, session):
+            return None
         if not _is_live(ports, current.facts, session):
             raise CodeEndedError(f"association_id={current.facts.association_id}")
         event = Event(what="code_tried", at=now, actor=current.facts.account)
@@ -62,6 +70,8 @@ async def accept_by_code(ports: Ports, record: Record, session: Session, code: s
 
     counted = await change(ports, record.facts.association_id, count, record)
     facts = counted.facts
+    if _has_accepted(facts, session):
+        return counted
     wanted = ports.keys.code(facts.association_id, facts.code_number, facts.tenant_id)
     if not compare_digest("".join(code.split()).encode(), wanted.encode()):
         raise CodeWrongError(f"association_id={facts.association_id} tries={facts.code_tries}")
@@ -86,6 +96,10 @@ async def _accept(ports: Ports, record: Record, session: Session) -> Record:
         return changed(current, event, accepted_by=AcceptedBy.CODE, accepted_at=now, code_session="")
 
     return await change(ports, record.facts.association_id, decide, record)
+
+
+def _has_accepted(facts: Facts, session: Session) -> bool:
+    return facts.tenant_id == session.tenant_id and facts.accepted_by is not AcceptedBy.NOBODY
 
 
 def _is_live(ports: Ports, facts: Facts, session: Session) -> bool:

@@ -16,7 +16,7 @@ from association.errors import (
     TenantUnexpectedError,
 )
 from association.facts import AcceptedBy, Change, Event, Facts, Record
-from association.legs import Departure, begin_consent
+from association.legs import Departure, begin_consent, require_same_link
 from association.ports import Ports
 from association.progress import PROPAGATION_LIMIT
 from association.rows import Flow, Leg, Task, TaskKind
@@ -53,7 +53,7 @@ async def complete_consent(
     """Note how the consent ended, and whether access is there yet.
 
     `error` is looked at before `admin_consent` (a refusal carries `admin_consent=True` as well). Raises
-    AccountChangedError when the redirect names another tenant than the one that was asked.
+    AccountChangedError when the redirect names another tenant than the one that was asked, LinkRevokedError.
     """
     if "error" in answer:
         return await _note_refusal(ports, flow, answer)
@@ -168,6 +168,7 @@ async def _note_consent(ports: Ports, flow: Flow, is_proven: bool, read: Record 
 
     def decide(record: Record) -> Change:
         facts = record.facts
+        require_same_link(flow, facts)
         event = Event(
             what="consent_returned",
             at=now,

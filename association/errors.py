@@ -4,8 +4,11 @@ The code is one word used everywhere: exception, log field, `error.<code>.*` in 
 answer. Which HTTP status and page belong to a code is the edge's business (functions/web/boundary.py).
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+
+FIELD_PATH = re.compile(r"[A-Za-z0-9_.]{1,80}", re.ASCII)
 
 
 class Answer(StrEnum):
@@ -139,6 +142,18 @@ class GuestUnexpectedError(AssociationError):
     code = "guest_unexpected"
 
 
+class BoundToAnotherError(AssociationError):
+    """The association is bound to another tenant than the one that signed in."""
+
+    code = "bound_to_another"
+
+
+class LimitReachedError(AssociationError):
+    """More than a stranger may trigger in an hour (rule S8)."""
+
+    code = "limit_reached"
+
+
 class CodeWrongError(AssociationError):
     code = "code_wrong"
 
@@ -162,13 +177,17 @@ class NotBoundError(AssociationError):
 
 
 class RequestInvalidError(AssociationError):
-    """A JSON request with bad fields: `problems` maps each field's path to its problem's code."""
+    """A JSON request with bad fields: `problems` maps each field's path to its problem's code.
+
+    A field named otherwise than ours ever are stands as `?`: the names come from outside and go into the
+    log (rule S5) and the answer.
+    """
 
     code = "request_invalid"
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__(", ".join(f"{name}={code}" for name, code in problems.items()))
-        self.problems = dict(problems)
+        self.problems = {name if FIELD_PATH.fullmatch(name) else "?": code for name, code in problems.items()}
+        super().__init__(", ".join(f"{name}={code}" for name, code in self.problems.items()))
 
 
 class KeyInQueryError(AssociationError):

@@ -10,8 +10,14 @@ from datetime import timedelta
 from hmac import compare_digest
 from typing import Any
 
-from association.errors import BrowserUnknownError, FlowBusyError, FlowExpiredError, StateUnknownError
-from association.facts import Record
+from association.errors import (
+    BrowserUnknownError,
+    FlowBusyError,
+    FlowExpiredError,
+    LinkRevokedError,
+    StateUnknownError,
+)
+from association.facts import Facts, Record
 from association.keys import token_hash
 from association.ports import Ports
 from association.rows import Flow, FlowStatus, Leg
@@ -92,6 +98,15 @@ async def take(ports: Ports, flow: Flow) -> Flow:
     if flow.status is not FlowStatus.OPEN:
         raise FlowBusyError(f"association_id={flow.association_id}")
     return await ports.flows.consume(flow, ports.now())
+
+
+def require_same_link(flow: Flow, facts: Facts) -> None:
+    """No session comes of a leg that was begun through a link since replaced or revoked (rule S9).
+
+    Raises LinkRevokedError.
+    """
+    if flow.link_number != facts.link_number or facts.link_revoked_at:
+        raise LinkRevokedError(f"association_id={facts.association_id}")
 
 
 async def _begin(

@@ -65,7 +65,8 @@ def parse_order(body: Any) -> OrderRequest:
     )
     read.refuse_unknown()
     partner.refuse_unknown()
-    if request.office365_users != request.azure_ad_users and "azure_ad_users" not in read.problems:
+    counts = ("office365_users", "azure_ad_users")
+    if request.office365_users != request.azure_ad_users and not read.problems.keys() & counts:
         read.problems["azure_ad_users"] = "users_differ"
     if read.problems:
         raise RequestInvalidError(read.problems)

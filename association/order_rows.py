@@ -87,7 +87,9 @@ def _people_and_order(
     record: Record | None, request: OrderRequest, now: datetime
 ) -> tuple[tuple[Person, ...], Order]:
     people: dict[str, Person] = {}
-    numbers = {person.email: person.number for person in record.people.values()} if record else {}
+    known_people = record.people.values() if record else ()
+    # those who signed in have no address here, and must not be taken for an administrator left out
+    numbers = {person.email: person.number for person in known_people if person.email}
     following = record.next_person() if record else 1
     for email, name in ((request.administrator_email, ""), (request.partner_email, request.partner_name)):
         if email and email not in numbers:

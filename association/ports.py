@@ -59,6 +59,12 @@ class Lookups(Protocol):
     async def find(self, kind: str, key: str) -> tuple[str, ...]: ...
 
 
+class Limits(Protocol):
+    """Table `limits`: counters per subject and window of time."""
+
+    async def count(self, subject: str, window: str) -> int: ...
+
+
 class Tasks(Protocol):
     """Queue `tasks`."""
 
@@ -105,6 +111,7 @@ class Ports:
     links: Links
     flows: Flows
     lookups: Lookups
+    limits: Limits
     tasks: Tasks
     entra: Entra
     graph: Graph

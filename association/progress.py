@@ -214,9 +214,8 @@ def _steps(facts: Facts, position: _Position) -> tuple[StepState, ...]:
         Step.APPLICATIONS: facts.bound_at,
         Step.DONE: facts.bound_at,
     }
+    states = (State.DONE,) * here + (position.state,) + (State.TO_COME,) * (len(order) - here - 1)
     return tuple(
-        StepState(step, State.DONE, done_at[step])
-        if index < here
-        else StepState(step, position.state if index == here else State.TO_COME, done_at[step])
-        for index, step in enumerate(order)
+        StepState(step, state, done_at[step] if state is State.DONE else None)
+        for step, state in zip(order, states, strict=True)
     )

@@ -6,14 +6,15 @@ from dataclasses import replace
 from association.acceptance import ask_acceptance
 from association.changes import change, changed
 from association.errors import (
+    BoundToAnotherError,
     GuestUnexpectedError,
     MicrosoftRefusedError,
     SignInRefusedError,
-    TenantUnexpectedError,
 )
 from association.facts import AcceptedBy, Change, Event, Facts, Person, Record
 from association.identity import Identity
-from association.legs import Departure, begin_sign_in
+from association.legs import Departure, begin_sign_in, require_same_link
+from association.limits import require_within_limit
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.public_mail import PUBLIC_MAIL_DOMAINS
@@ -21,20 +22,25 @@ from association.rows import Flow, Leg
 from association.session import Session
 
 
-async def leave_for_sign_in(ports: Ports, record: Record) -> Departure:
-    """Begin the sign-in and note that somebody left for Microsoft."""
+async def leave_for_sign_in(ports: Ports, record: Record, session: Session | None = None) -> Departure:
+    """Begin the sign-in and note that somebody left for Microsoft.
+
+    Whoever leaves from a `session` changes accounts, which ends it, and its copies with it (rule S9).
+    """
+    await require_within_limit(ports, "sign_in", record.facts.association_id)
     departure = await begin_sign_in(ports, record)
-    await note_departure(ports, record, Leg.SIGN_IN)
+    await note_departure(ports, record, Leg.SIGN_IN, ends_sessions=session is not None)
     return departure
 
 
-async def note_departure(ports: Ports, record: Record, leg: Leg) -> Record:
+async def note_departure(ports: Ports, record: Record, leg: Leg, *, ends_sessions: bool = False) -> Record:
     """Note when the browser left, so that silence can be seen: a person held by Microsoft never returns."""
     now = ports.now()
 
     def decide(current: Record) -> Change:
         event = Event(what="left_for_microsoft", at=now, actor=current.facts.account, new=leg)
-        return changed(current, event, left_at=now, left_leg=leg)
+        sessions_from = now if ends_sessions else current.facts.sessions_from
+        return changed(current, event, left_at=now, left_leg=leg, sessions_from=sessions_from)
 
     return await change(ports, record.facts.association_id, decide, record)
 
@@ -43,7 +49,8 @@ async def complete_sign_in(ports: Ports, flow: Flow, answer: Mapping[str, str]) 
     """Redeem the code, note who signed in, and open a session.
 
     `answer` is the callback's query. Raises SignInRefusedError when Microsoft sent an error,
-    IdTokenInvalidError, GuestUnexpectedError, MicrosoftRefusedError or MicrosoftUnavailableError.
+    IdTokenInvalidError, LinkRevokedError, GuestUnexpectedError, TenantUnexpectedError,
+    MicrosoftRefusedError or MicrosoftUnavailableError.
     """
     if "error" in answer:
         refusal = ports.entra.refusal(answer)
@@ -119,9 +126,10 @@ async def _note_sign_in(
 ) -> Record:
     def decide(record: Record) -> Change:
         facts = record.facts
+        require_same_link(flow, facts)
         if facts.is_bound and facts.bound_tenant_id != identity.tenant_id:
             # A bound association is not disturbed by whoever else holds its link.
-            raise TenantUnexpectedError(f"association_id={facts.association_id} bound=1")
+            raise BoundToAnotherError(f"association_id={facts.association_id}")
         person = known_person(record, identity)
         event = Event(what="signed_in", at=ports.now(), actor=person.number, new=identity.tenant_id)
         noted = changed(record, event, **_signed_in(facts, identity, person, expected, ports))

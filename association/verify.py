@@ -22,7 +22,7 @@ from association.consent import (
 from association.errors import AccountChangedError, Answer, IdTokenInvalidError, MicrosoftRefusedError
 from association.facts import AcceptedBy, Change, Check, Event, Record
 from association.identity import Identity, TenantFacts
-from association.legs import Departure, begin_confirm
+from association.legs import Departure, begin_confirm, require_same_link
 from association.ports import Ports
 from association.prerequisites import judge
 from association.progress import is_proven
@@ -59,7 +59,7 @@ async def complete_confirm(
     """Redeem the confirming leg, read everything, note the results, and bind if all of them are ok.
 
     Returns another departure when Microsoft asks to be seen. Raises AccountChangedError when it is another
-    person, IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError.
+    person, IdTokenInvalidError, LinkRevokedError, MicrosoftRefusedError, MicrosoftUnavailableError.
     """
     if "error" in answer:
         return await _seen_again(ports, flow, ports.entra.refusal(answer))
@@ -115,6 +115,7 @@ async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) 
     record = await ports.associations.read(flow.association_id)
     if record is None or not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
         raise refusal
+    require_same_link(flow, record.facts)
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
 
@@ -123,6 +124,7 @@ async def _note_checks(ports: Ports, flow: Flow, checks: tuple[Check, ...], *, h
 
     def decide(record: Record) -> Change:
         facts = record.facts
+        require_same_link(flow, facts)
         if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
             raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
         event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))

@@ -34,7 +34,7 @@ async def open_link(req: func.HttpRequest) -> func.HttpResponse:
     reference = reference_of(link.association_id)
     response = responses.redirect(f"/a/{reference}", ports.settings)
     number = int(link.link_id.rpartition(".")[2])
-    return set_visit(response, ports, visit_name(reference), link.association_id, number)
+    return set_visit(req, response, ports, visit_name(reference), link.association_id, number)
 
 
 @bp.function_name("journey_page")
@@ -53,7 +53,7 @@ async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
     """« Se connecter à Microsoft 365 », « Changer de compte »: an account is picked at Microsoft's."""
     visitor = await enter(req, services().ports)
     visitor.read_form(req)
-    departure = await leave_for_sign_in(visitor.ports, visitor.record)
+    departure = await leave_for_sign_in(visitor.ports, visitor.record, visitor.session)
     return end_session(_depart(visitor, departure), visitor.ports, visitor.facts.reference)
 
 

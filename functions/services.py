@@ -6,11 +6,11 @@ never at import (rule R4), and are looked for again at the next request.
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.assets import Asset, Assets
 from adapters.rendering import Rendering
@@ -20,8 +20,15 @@ from association.ports import Ports
 from association.rows import Task
 from association.settings import Settings
 
+if TYPE_CHECKING:
+    import requests
+
 ROOT = Path(__file__).resolve().parent.parent
 STORAGE_TIMEOUT_SECONDS = 5.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ def rendering() -> Rendering:
 
 def read_task(text: str) -> Task:
     """The task in a queue message's text. Raises ValueError when it is none."""
-    from adapters.storage.tasks import Tasks  # noqa: PLC0415 - kept off the cold start
+    from adapters.storage.tasks import Tasks
 
     return Tasks.parse(text)
 
@@ -84,53 +91,60 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
-def build(values: Mapping[str, str]) -> Services:
-    """Services from settings; nothing is contacted yet. Raises SettingsIncompleteError."""
+def build(
+    values: Mapping[str, str],
+    *,
+    now: Callable[[], datetime] = _now,
+    storage: "requests.Session | None" = None,
+) -> Services:
+    """Services from settings; nothing is contacted yet. Raises SettingsIncompleteError.
+
+    `now` gives aware UTC times; `storage` is the HTTP session for tables and queue, if it isn't their own.
+    """
     settings = Settings.from_mapping(values)
-    return Services(Ports(**_storage(settings), **_microsoft(settings), **_rest(settings)), _rendering)
+    parts = {**_storage(settings, storage), **_microsoft(settings, now), **_rest(settings, now)}
+    return Services(Ports(**parts), _rendering)
 
 
-def _storage(settings: Settings) -> dict[str, Any]:
-    from adapters.storage.associations import Associations  # noqa: PLC0415 - kept off the cold start
-    from adapters.storage.claims import Claims  # noqa: PLC0415
-    from adapters.storage.flows import Flows  # noqa: PLC0415
-    from adapters.storage.links import Links  # noqa: PLC0415
-    from adapters.storage.lookups import Lookups  # noqa: PLC0415
-    from adapters.storage.tables import Tables  # noqa: PLC0415
-    from adapters.storage.tasks import Tasks  # noqa: PLC0415
+def _storage(settings: Settings, session: "requests.Session | None") -> dict[str, Any]:
+    from adapters.storage.associations import Associations
+    from adapters.storage.claims import Claims
+    from adapters.storage.flows import Flows
+    from adapters.storage.limits import Limits
+    from adapters.storage.links import Links
+    from adapters.storage.lookups import Lookups
+    from adapters.storage.tables import Tables
+    from adapters.storage.tasks import Tasks
 
-    tables = Tables(settings.storage, timeout=STORAGE_TIMEOUT_SECONDS)
+    tables = Tables(settings.storage, timeout=STORAGE_TIMEOUT_SECONDS, session=session)
     return {
         "associations": Associations(tables),
         "claims": Claims(tables),
         "links": Links(tables),
         "flows": Flows(tables),
         "lookups": Lookups(tables),
-        "tasks": Tasks(settings.storage, timeout=STORAGE_TIMEOUT_SECONDS),
+        "limits": Limits(tables),
+        "tasks": Tasks(settings.storage, timeout=STORAGE_TIMEOUT_SECONDS, session=session),
     }
 
 
-def _microsoft(settings: Settings) -> dict[str, Any]:
-    from adapters.microsoft.entra import Entra  # noqa: PLC0415
-    from adapters.microsoft.graph import Graph  # noqa: PLC0415
-    from adapters.microsoft.session import MicrosoftSession  # noqa: PLC0415
+def _microsoft(settings: Settings, now: Callable[[], datetime]) -> dict[str, Any]:
+    from adapters.microsoft.entra import Entra
+    from adapters.microsoft.graph import Graph
+    from adapters.microsoft.session import MicrosoftSession
 
-    entra = Entra(settings, MicrosoftSession(), _now)
+    entra = Entra(settings, MicrosoftSession(), now)
     return {"entra": entra, "graph": Graph(settings, entra.app_token)}
 
 
-def _rest(settings: Settings) -> dict[str, Any]:
-    from adapters.mail.smtp import SmtpPost  # noqa: PLC0415
+def _rest(settings: Settings, now: Callable[[], datetime]) -> dict[str, Any]:
+    from adapters.mail.smtp import SmtpPost
 
     return {
         "settings": settings,
         "keys": Keys(settings.signing_keys),
-        "post": SmtpPost(settings, _rendering, _now),
-        "now": _now,
+        "post": SmtpPost(settings, _rendering, now),
+        "now": now,
         "token": lambda: secrets.token_urlsafe(32),
         "new_id": lambda: secrets.token_hex(16),
     }
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

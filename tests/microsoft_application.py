@@ -97,9 +97,9 @@ class Application:
     def graph(self, token: str, path: str, **headers: str) -> requests.Response:
         """A Graph read."""
         headers = {"Authorization": f"Bearer {token}"} | headers
-        return requests.get(f"{self.back_channel}/v1.0/{path}", headers=headers, timeout=10)
+        return requests.get(f"{self.back_channel}/v1.0/{path}", headers=headers, timeout=30)
 
     def token(self, tenant: str, form: dict[str, str], **headers: str) -> requests.Response:
         """A raw request to the token endpoint."""
         url = f"{self.back_channel}/{tenant}/oauth2/v2.0/token"
-        return requests.post(url, data=form, headers=headers, timeout=10)
+        return requests.post(url, data=form, headers=headers, timeout=30)

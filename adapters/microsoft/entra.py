@@ -130,7 +130,7 @@ class Entra:
         return str(result["access_token"])
 
     def _call(self, ask: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-        from msal.exceptions import MsalError  # noqa: PLC0415 - kept off the cold start (rule P1)
+        from msal.exceptions import MsalError
 
         try:
             result: dict[str, Any] = ask(*arguments)
@@ -186,7 +186,7 @@ def _msal() -> Any:
     """MSAL, imported on first use. Its advice to use form_post is declined: a cross-site POST carries no
     SameSite=Lax cookie, and the admin consent comes back by GET in any case (docs/adr/0002).
     """
-    import msal  # noqa: PLC0415 - kept off the cold start (rule P1)
+    import msal
 
     warnings.filterwarnings("ignore", message="response_mode='form_post'")
     return msal

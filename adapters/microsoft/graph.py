@@ -103,7 +103,7 @@ class Graph:
         raise MicrosoftUnavailableError("call=graph reason=endless_paging")
 
     async def _read(self, request: "RequestInformation", token: str) -> dict[str, Any]:
-        import httpx  # noqa: PLC0415 - kept off the cold start (rule P1)
+        import httpx
 
         request.headers.remove("Authorization")
         request.headers.add("Authorization", f"Bearer {token}")
@@ -117,7 +117,7 @@ class Graph:
         return _checked(response, body)
 
     def _next(self, link: str, before: "RequestInformation") -> "RequestInformation":
-        from kiota_abstractions.request_information import RequestInformation  # noqa: PLC0415
+        from kiota_abstractions.request_information import RequestInformation
 
         here, there = urlsplit(self._url), urlsplit(link)
         if (here.scheme, here.netloc) != (there.scheme, there.netloc):
@@ -128,14 +128,14 @@ class Graph:
         return _natively(following)
 
     def _organization(self) -> "RequestInformation":
-        from msgraph.generated.organization.organization_request_builder import (  # noqa: PLC0415
+        from msgraph.generated.organization.organization_request_builder import (
             OrganizationRequestBuilder,
         )
 
         return _natively(OrganizationRequestBuilder(self._open(), {}).to_get_request_information())
 
     def _subscribed_skus(self) -> "RequestInformation":
-        from msgraph.generated.subscribed_skus.subscribed_skus_request_builder import (  # noqa: PLC0415
+        from msgraph.generated.subscribed_skus.subscribed_skus_request_builder import (
             SubscribedSkusRequestBuilder,
         )
 
@@ -145,8 +145,8 @@ class Graph:
         return _natively(self._me().license_details.to_get_request_information())
 
     def _directory_roles(self) -> "RequestInformation":
-        from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
-        from msgraph.generated.users.item.transitive_member_of.graph_directory_role import (  # noqa: PLC0415
+        from kiota_abstractions.base_request_configuration import RequestConfiguration
+        from msgraph.generated.users.item.transitive_member_of.graph_directory_role import (
             graph_directory_role_request_builder as roles,
         )
 
@@ -159,7 +159,7 @@ class Graph:
         return _natively(request)
 
     def _me(self) -> Any:
-        from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: PLC0415
+        from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
         return UsersRequestBuilder(self._open(), {}).by_user_id(ME)
 
@@ -171,11 +171,11 @@ class Graph:
 
 def _adapter(url: str, timeout: float) -> "GraphRequestAdapter":
     """The SDK's adapter over one HTTP client, without kiota's own retries (rule R3) and redirects."""
-    import httpx  # noqa: PLC0415
-    from kiota_abstractions.authentication import AnonymousAuthenticationProvider  # noqa: PLC0415
-    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption  # noqa: PLC0415
-    from msgraph.graph_request_adapter import GraphRequestAdapter, options  # noqa: PLC0415
-    from msgraph_core import GraphClientFactory  # noqa: PLC0415
+    import httpx
+    from kiota_abstractions.authentication import AnonymousAuthenticationProvider
+    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption
+    from msgraph.graph_request_adapter import GraphRequestAdapter, options
+    from msgraph_core import GraphClientFactory
 
     client = GraphClientFactory.create_with_default_middleware(
         client=httpx.AsyncClient(timeout=timeout),
@@ -191,8 +191,8 @@ def _adapter(url: str, timeout: float) -> "GraphRequestAdapter":
 
 
 def _natively(request: "RequestInformation") -> "RequestInformation":
-    from kiota_abstractions.native_response_handler import NativeResponseHandler  # noqa: PLC0415
-    from kiota_http.middleware.options import ResponseHandlerOption  # noqa: PLC0415
+    from kiota_abstractions.native_response_handler import NativeResponseHandler
+    from kiota_http.middleware.options import ResponseHandlerOption
 
     request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
     return request

@@ -59,7 +59,7 @@ class IdTokens:
             found = self._find(kid)
         if found is None:
             raise IdTokenInvalidError("check=kid")
-        from jwt import PyJWK  # noqa: PLC0415 - kept off the cold start (rule P1)
+        from jwt import PyJWK
 
         return PyJWK(dict(found), algorithm="RS256"), str(found.get("issuer", ""))
 
@@ -74,7 +74,7 @@ class IdTokens:
 
 
 def _key_id(token: str) -> str:
-    import jwt  # noqa: PLC0415
+    import jwt
 
     try:
         header = jwt.get_unverified_header(token)
@@ -85,7 +85,7 @@ def _key_id(token: str) -> str:
 
 
 def _decode(token: str, key: "PyJWK", client_id: str, now: datetime) -> Mapping[str, Any]:
-    import jwt  # noqa: PLC0415
+    import jwt
 
     try:
         claims: Mapping[str, Any] = jwt.decode(
@@ -144,7 +144,7 @@ def _identity(claims: Mapping[str, Any], tenant_id: str, object_id: str) -> Iden
 
 def roles_of(access_token: str) -> frozenset[str]:
     """The `roles` of a token that came from Microsoft over TLS just now, so its signature proves no more."""
-    import jwt  # noqa: PLC0415
+    import jwt
 
     try:
         claims = jwt.decode(access_token, options={"verify_signature": False})

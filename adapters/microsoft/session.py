@@ -69,10 +69,14 @@ class MicrosoftSession:
             self._documents.pop(url, None)
 
     def close(self) -> None:
-        """Close the connections; MSAL calls this of a client it was given, so they open again on use."""
+        """Close the connections; they open again on use."""
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _call(self, method: str, url: str, **arguments: Any) -> "requests.Response":
-        import requests  # noqa: PLC0415 - kept off the cold start (rule P1)
+        import requests
 
         try:
             return self._open().request(
@@ -83,8 +87,8 @@ class MicrosoftSession:
             raise MicrosoftUnavailableError(f"call={method} kind={type(error).__name__}") from None
 
     def _open(self) -> "requests.Session":
-        import requests  # noqa: PLC0415
-        from requests.adapters import HTTPAdapter  # noqa: PLC0415
+        import requests
+        from requests.adapters import HTTPAdapter
 
         with self._lock:
             if self._session is None:

@@ -1,6 +1,7 @@
 """Table `claims`: which association owns a tenant, an order, a customer number or a reference."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from adapters.storage.connection import RowConflictError
 from adapters.storage.entities import Row, to_properties, to_value
@@ -12,6 +13,9 @@ from association.rows import Claim
 TABLE = "claims"
 ROW_KEY = "claim"
 TRIES = 10
+# Far less than a claim's settling takes. Younger ones are as good as renewed: without this, many repeats of
+# one request would wear out their tries on each other's renewals.
+RENEWED_AFTER = timedelta(minutes=1)
 
 
 class Claims:
@@ -23,9 +27,9 @@ class Claims:
     async def claim(self, kind: str, value: str, claim: Claim) -> Claim:
         """Claims `value` if nobody has; returns the claim that stands then, one's own or the other's.
 
-        An own claim (same association) is renewed: the later `at` and the higher generation of both, so
-        that a task settling old claims cannot release it. Raises ConcurrentChangeError when others keep
-        changing it.
+        An own claim (same association) older than a minute, or of a lower generation, is renewed: the later
+        `at` and the higher generation of both, so that a task settling old claims cannot release it. Raises
+        ConcurrentChangeError when others keep changing it.
         """
         for _ in range(TRIES):
             try:
@@ -60,7 +64,9 @@ class Claims:
         if row is None:
             return None
         standing = to_value(Claim, row)
-        if standing.association_id != claim.association_id:
+        is_own = standing.association_id == claim.association_id
+        is_young = claim.at - standing.at < RENEWED_AFTER and claim.generation <= standing.generation
+        if not is_own or is_young:
             return standing
         renewed = replace(
             standing,

@@ -44,7 +44,7 @@ class Connection:
     def transport(self) -> "AsyncioRequestsTransport":
         """The transport, opened on first use."""
         if self._transport is None:
-            from azure.core.pipeline.transport import AsyncioRequestsTransport  # noqa: PLC0415 - rule P1
+            from azure.core.pipeline.transport import AsyncioRequestsTransport
 
             _quiet_loggers()
             self._transport = AsyncioRequestsTransport(
@@ -59,7 +59,7 @@ class Connection:
         Raises RowMissingError for 404, RowConflictError for 409 and 412, StorageUnavailableError for
         everything else, its detail naming status and class only: the SDK's messages may quote values.
         """
-        from azure.core.exceptions import AzureError  # noqa: PLC0415 - rule P1
+        from azure.core.exceptions import AzureError
 
         try:
             async with asyncio.timeout(self._timeout):
@@ -76,8 +76,8 @@ class Connection:
     def _session(self) -> "requests.Session":
         if self._given is not None:
             return self._given
-        import requests  # noqa: PLC0415 - rule P1
-        from requests.adapters import HTTPAdapter  # noqa: PLC0415 - rule P1
+        import requests
+        from requests.adapters import HTTPAdapter
 
         self._own = requests.Session()
         for scheme in ("http://", "https://"):
@@ -86,7 +86,7 @@ class Connection:
 
 
 def _translated(error: Exception) -> Exception:
-    from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 - rule P1
+    from azure.core.exceptions import ResourceExistsError
 
     status: Any = getattr(error, "status_code", None)
     if status == 404:

@@ -157,7 +157,7 @@ class Tables:
 
     def _client(self, table: str) -> "TableClient":
         if table not in self._clients:
-            from azure.data.tables.aio import TableClient  # noqa: PLC0415 - rule P1
+            from azure.data.tables.aio import TableClient
 
             self._clients[table] = TableClient.from_connection_string(
                 self._connection_string,
@@ -185,7 +185,7 @@ def _prepared(kind: Kind, row: Row) -> tuple[str, dict[str, Any], dict[str, Any]
 
 
 def _condition(row: Row) -> dict[str, Any]:
-    from azure.core import MatchConditions  # noqa: PLC0415 - rule P1
+    from azure.core import MatchConditions
 
     if not row.etag:
         return {"match_condition": MatchConditions.Unconditionally}

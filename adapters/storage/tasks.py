@@ -84,7 +84,7 @@ class Tasks:
 
     def _open(self) -> "QueueClient":
         if self._client is None:
-            from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 - rule P1
+            from azure.storage.queue.aio import QueueClient
 
             # A message sent twice is harmless; the SDK's default pause before a retry is 15 seconds.
             self._client = QueueClient.from_connection_string(

@@ -20,7 +20,7 @@ from association.errors import (
     RequestInvalidError,
     SettingsIncompleteError,
 )
-from association.keys import reference_of
+from association.keys import read_reference, reference_of
 from functions import services
 from functions.web import responses
 from functions.web.failures import note_failure
@@ -46,6 +46,8 @@ STATUS = {
     "account_changed": 409,
     "tenant_unexpected": 403,
     "guest_unexpected": 403,
+    "bound_to_another": 403,
+    "limit_reached": 429,
     "code_wrong": 403,
     "code_ended": 403,
     "tenant_bound_elsewhere": 409,
@@ -62,6 +64,8 @@ STATUS = {
 }
 # What starting again from the progress page mends, and what trying the same again may mend.
 RESTART = ("state_unknown", "flow_expired", "browser_unknown", "flow_busy", "session_missing", "form_forged")
+# Of these the association's own page would say the same again.
+SHUT = ("visit_missing", "link_revoked", "link_expired")
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -132,12 +136,14 @@ def _error_page(req: func.HttpRequest, error: AssociationError, reference: str) 
 
 def _button(req: func.HttpRequest, error: AssociationError) -> dict[str, str] | None:
     association = error.association_id
-    if association:
-        label = "button.restart" if error.code in RESTART else "button.continue"
-        return {"kind": "link", "href": f"/a/{reference_of(association)}", "label": label}
-    if STATUS.get(error.code, 500) >= 500 and req.method in ("GET", "HEAD"):
+    if not association and STATUS.get(error.code, 500) >= 500 and req.method in ("GET", "HEAD"):
         return {"kind": "link", "href": "", "label": "button.retry"}
-    return None
+    addressed = read_reference(req.route_params.get("reference", ""))
+    reference = reference_of(association) if association else addressed
+    if not reference or error.code in SHUT:
+        return None
+    label = "button.restart" if error.code in RESTART else "button.continue"
+    return {"kind": "link", "href": f"/a/{reference}", "label": label}
 
 
 def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> func.HttpResponse:

@@ -72,11 +72,18 @@ def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:
 
 
 def set_visit(
-    response: func.HttpResponse, ports: Ports, name: str, association_id: str, number: int
+    req: func.HttpRequest,
+    response: func.HttpResponse,
+    ports: Ports,
+    name: str,
+    association_id: str,
+    number: int,
 ) -> func.HttpResponse:
-    """Leave the visit of link `number` in the browser."""
+    """Leave the visit of link `number` in the browser; one that is there goes on, with the forms it showed."""
+    known = read_visit(req, ports, name)
+    nonce = known.nonce if known and known.association_id == association_id else ports.token()
     until = (ports.now() + VISIT_LASTS).timestamp()
-    visit = Visit(association_id=association_id, number=number, until=until, nonce=ports.token())
+    visit = Visit(association_id=association_id, number=number, until=until, nonce=nonce)
     text = _sign(ports.keys, "visit", asdict(visit))
     seconds = int(VISIT_LASTS.total_seconds())
     return responses.set_cookie(response, name, text, seconds, ports.settings)

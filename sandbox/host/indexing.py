@@ -62,7 +62,10 @@ def index_app(folder: Path) -> list[IndexedFunction]:
 
 
 def _import_app(folder: Path) -> ModuleType:
-    sys.path.insert(0, str(folder))
+    if sys.path[0] != str(folder):
+        sys.path.insert(0, str(folder))
+    # Made anew: the library lists the functions of one FunctionApp only once.
+    sys.modules.pop("function_app", None)
     module = importlib.import_module("function_app")
     if Path(module.__file__ or "").parent.resolve() != folder.resolve():
         raise IndexingError(f"{folder} has no function_app.py")

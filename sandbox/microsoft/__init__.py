@@ -10,6 +10,9 @@ How it is started::
     control_app(directory, customers)  # sandbox.control: the page and JSON that change tenants
     tls = sandbox.tls.create(folder)  # tls.ca_file for clients, tls.server_context() for us
 
+`running.serving(directory, [app], tls)` does all this on free ports for a `with` block, and `visitor.Visitor`
+is a walk without a browser.
+
 How a walk without a browser signs in (`authorize.py`) and consents (`adminconsent.py`): every page is a form
 posted to its own address. Picking an account: field `account` = its address. Consent page and the page
 « Approbation d'administrateur requise »: the page's hidden fields `account` and `canary`, and `consent` =

@@ -30,13 +30,13 @@ def serving(
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     start = _start(microsoft, browser, back_channel, certificates)
-    runners = asyncio.run_coroutine_threadsafe(start, loop).result(timeout=10)
+    runners = asyncio.run_coroutine_threadsafe(start, loop).result(timeout=30)
     try:
         yield microsoft
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(runners), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(_stop(runners), loop).result(timeout=30)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=30)
         loop.close()
 
 

@@ -39,7 +39,7 @@ class Visitor:
 
     def open(self, url: str) -> Page | str:
         """GET."""
-        return _read(self.session.get(url, allow_redirects=False, timeout=10))
+        return _read(self.session.get(url, allow_redirects=False, timeout=30))
 
     def pick(self, url: str, account: str) -> Page | str:
         """Opens the address and picks an account, whether or not somebody is signed in."""
@@ -53,7 +53,7 @@ class Visitor:
 
     def post(self, url: str, **fields: str) -> Page | str:
         """Posts a form to the address it was shown at."""
-        return _read(self.session.post(url, data=fields, allow_redirects=False, timeout=10))
+        return _read(self.session.post(url, data=fields, allow_redirects=False, timeout=30))
 
 
 def returned(location: Page | str) -> dict[str, str]:

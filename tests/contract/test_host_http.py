@@ -103,13 +103,13 @@ def length(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("slow/sync", auth_level=FREE)
 def slow_sync(req: func.HttpRequest) -> func.HttpResponse:
-    time.sleep(0.5)
+    time.sleep(1.0)
     return func.HttpResponse("slow")
 
 
 @app.route("slow/async", auth_level=FREE)
 async def slow_async(req: func.HttpRequest) -> func.HttpResponse:
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.0)
     return func.HttpResponse("slow")
 
 
@@ -296,12 +296,13 @@ def test_a_body_over_100_megabytes_is_refused_unread(toy: int) -> None:
         pytest.param("/keyed", "master-key", 200, id="master opens every level"),
         pytest.param("/keyed?code=function-key", None, 200, id="query"),
         pytest.param("/keyed?code=function-key", "wrong", 401, id="the header goes first"),
+        pytest.param("/keyed?code=function-key", "", 401, id="an empty header too"),
         pytest.param("/master", "function-key", 401, id="function key on an admin route"),
         pytest.param("/master", "master-key", 200, id="master key on an admin route"),
     ],
 )
 def test_a_key_opens_its_level_only(toy: int, path: str, key: str | None, status: int) -> None:
-    answer = ask(toy, path, headers={"x-functions-key": key} if key else {})
+    answer = ask(toy, path, headers={} if key is None else {"x-functions-key": key})
     assert answer.status == status
     assert answer.body == ("open" if status == 200 else "")
 
@@ -402,7 +403,7 @@ def test_four_slow_requests_run_side_by_side(toy: int, path: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: ask(toy, path).status, range(4)))
     assert answers == [200] * 4
-    assert time.perf_counter() - started < 1.5
+    assert time.perf_counter() - started < 3.0
 
 
 def test_a_function_may_ask_for_its_context(toy: int) -> None:

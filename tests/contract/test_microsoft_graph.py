@@ -358,7 +358,7 @@ def test_queries_that_graph_does_not_know_are_refused(application: Application, 
 def test_graph_only_reads_here(application: Application) -> None:
     headers = {"Authorization": f"Bearer {app_token(application, 'Directory.Read.All')}"}
     url = f"{application.back_channel}/v1.0/organization"
-    assert refusal(requests.post(url, json={}, headers=headers, timeout=10))[0] == 405
+    assert refusal(requests.post(url, json={}, headers=headers, timeout=30))[0] == 405
 
 
 def test_pages_are_followed_by_next_links_that_keep_the_query(application: Application) -> None:
@@ -368,7 +368,7 @@ def test_pages_are_followed_by_next_links_that_keep_the_query(application: Appli
     pages = 0
     while url:
         assert url.startswith(f"{application.back_channel}/v1.0/subscribedSkus?$select=skuPartNumber")
-        page = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10).json()
+        page = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).json()
         seen += page["value"]
         pages += 1
         url = page.get("@odata.nextLink")

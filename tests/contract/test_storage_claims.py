@@ -50,6 +50,13 @@ async def test_racing_claims_of_the_owner_all_succeed(claims: Claims, unique: st
     assert await claims.owner("tenant", unique) == replace(OURS, generation=4)
 
 
+async def test_many_racing_repeats_of_the_owner_all_succeed(claims: Claims, unique: str) -> None:
+    racing = [replace(OURS, at=NOW + timedelta(milliseconds=number)) for number in range(50)]
+    standing = await asyncio.gather(*(claims.claim("tenant", unique, claim) for claim in racing))
+    assert len(set(standing)) == 1
+    assert await claims.owner("tenant", unique) == standing[0]
+
+
 async def test_claiming_again_renews_time_and_generation_but_never_backwards(
     claims: Claims, unique: str
 ) -> None:

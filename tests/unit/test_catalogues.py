@@ -115,11 +115,13 @@ def test_both_languages_have_the_same_texts_in_the_same_files() -> None:
         assert list(french) == list(english)
 
 
-@pytest.mark.parametrize("key", FRENCH)
-def test_a_text_has_the_same_placeholders_in_both_languages(key: str) -> None:
-    assert placeholders(FRENCH[key]) == placeholders(ENGLISH[key])
-    assert FRENCH[key].strip() == FRENCH[key] != ""
-    assert ENGLISH[key].strip() == ENGLISH[key] != ""
+def test_a_text_has_the_same_placeholders_in_both_languages() -> None:
+    assert [key for key, text in FRENCH.items() if placeholders(text) != placeholders(ENGLISH[key])] == []
+
+
+@BOTH
+def test_no_text_is_empty_or_begins_or_ends_with_a_space(texts: dict[str, str]) -> None:
+    assert [key for key, text in texts.items() if not text or text != text.strip()] == []
 
 
 @BOTH

@@ -1,12 +1,30 @@
 """A browser without a screen: cookies, redirects, forms, over real HTTP. It runs no scripts."""
 
+import json
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from lxml import html as markup
 
 MOST_REDIRECTS = 20
+CATALOGUES: dict[str, dict[str, str]] = {
+    language: {
+        key: entry
+        for file in Path("locales", language).glob("*.json")
+        for key, entry in json.loads(file.read_text(encoding="utf-8")).items()
+    }
+    for language in ("fr", "en")
+}
+
+
+def tells(text: str, key: str, language: str = "fr") -> bool:
+    """Whether `text` holds the catalogue entry `key`, whatever fills its placeholders; blanks folded."""
+    entry = " ".join(re.sub(r"<[^>]+>", "", CATALOGUES[language][key]).split())
+    pattern = ".+?".join(re.escape(part) for part in re.split(r"\{[^}]+\}", entry))
+    return re.search(pattern, " ".join(text.split())) is not None
 
 
 @dataclass(slots=True)
@@ -27,6 +45,33 @@ class Page:
     def words(self) -> str:
         """The visible text, blanks folded."""
         return " ".join(self.document.text_content().split())
+
+    @property
+    def heading(self) -> str:
+        """The text of the page's one h1."""
+        (heading,) = self.document.xpath("//h1")
+        return " ".join(heading.text_content().split())
+
+    @property
+    def failure_reference(self) -> str:
+        """The reference that a failure's page gives the failure."""
+        (reference,) = self.document.xpath("//p[@class='failure']//code/text()")
+        return str(reference)
+
+    def says(self, key: str, language: str = "fr") -> bool:
+        """Whether the catalogue entry `key` stands on the page."""
+        return tells(self.words, key, language)
+
+    def is_headed(self, key: str, language: str = "fr") -> bool:
+        """Whether the catalogue entry `key` is the page's h1."""
+        return tells(self.heading, key, language)
+
+    def offers(self, key: str, language: str = "fr") -> bool:
+        """Whether a button or a link bears the catalogue entry `key`."""
+        return any(
+            tells(element.text_content(), key, language)
+            for element in self.document.xpath("//main//button | //main//a | //form//button")
+        )
 
     def form(self, action: str) -> dict[str, str]:
         """The fields of the form posted to an address that ends in `action`, with its address as ``."""

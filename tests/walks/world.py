@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
+from azure.data.tables import TableClient
 
 from sandbox.running import running_host, running_parts
 from tests.walks.browser import Browser, Page
@@ -35,6 +37,11 @@ def until(found: Callable[[], Any], what: str) -> Any:
             return value
         time.sleep(0.1)
     raise AssertionError(f"not within {PATIENCE_SECONDS:.0f} s: {what}")
+
+
+def query_of(url: str) -> dict[str, str]:
+    """The parameters of an address, the first of each name."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,14 @@ class World:
 
         return str(until(found, "the association e-mail")[-1])
 
+    def link_after(self, order: dict[str, Any], old: str) -> str:
+        """The address of a newer association e-mail than the one with the address `old`."""
+        return str(until(lambda: self._newer(order, old), "a newer association e-mail"))
+
+    def _newer(self, order: dict[str, Any], old: str) -> str:
+        newest = self.link(order)
+        return newest if newest != old else ""
+
     def change_tenant(self, name: str, **change: Any) -> dict[str, Any]:
         answer = requests.post(f"{self.parts['control']}tenants/{name}", json=change, timeout=10)
         assert answer.status_code == 200, answer.text
@@ -149,6 +164,20 @@ class World:
     def tenant(self, name: str) -> dict[str, Any]:
         """A tenant's present state, as the control page's JSON tells it."""
         return dict(requests.get(f"{self.parts['control']}tenants/{name}", timeout=10).json())
+
+    def found_tenant(self, **fields: Any) -> dict[str, Any]:
+        """A tenant of its own beside the customers', with the fields of sandbox/microsoft/tenants.json."""
+        wanted = {"tenant_id": str(uuid.uuid4()), "subscriptions": [], "users": [], **fields}
+        name = str(wanted.pop("name", uuid.uuid4().hex))
+        answer = requests.put(f"{self.parts['control']}tenants/{name}", json=wanted, timeout=10)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def rows(self, table: str, partition_key: str = "") -> list[dict[str, Any]]:
+        """The rows of a table as they are stored, or those of one partition."""
+        with TableClient.from_connection_string(self.parts["storage"], table) as client:
+            query = f"PartitionKey eq '{partition_key}'" if partition_key else ""
+            return [dict(row) for row in client.query_entities(query)]
 
     def advance_microsoft(self, seconds: int) -> None:
         answer = requests.post(f"{self.parts['control']}clock", json={"advance_seconds": seconds}, timeout=10)
@@ -193,6 +222,26 @@ class Person:
         if asked.document.body.get("data-page") == "accounts":
             asked = self.browser.submit(asked, "/adminconsent", account=self.account)
         return self.browser.submit(asked, "/adminconsent", consent=answer)
+
+    def leaves(self, page: Page, action: str, **changes: str) -> str:
+        """Press a button and stop before Microsoft's: the address the browser is sent to."""
+        fields = page.form(action)
+        target = fields.pop("")
+        answer = self.browser.hold(target, "POST", {**fields, **changes}, Origin=self.world.host)
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["Location"])
+
+    def passes(self, url: str, consent: str = "accept") -> str:
+        """Do what Microsoft asks at `url` and stop on the way back: the callback's address, not opened."""
+        answer = self.browser.hold(url)
+        if not answer.is_redirect:
+            answer = self.browser.hold(url, "POST", {"account": self.account})
+        if not answer.is_redirect:
+            page = Page(url, answer.status_code, answer.text, {}, answer.content)
+            fields = page.form(urlsplit(url).path)
+            answer = self.browser.hold(fields.pop(""), "POST", {**fields, "consent": consent})
+        assert answer.is_redirect, answer.text
+        return str(answer.headers["Location"])
 
     def checks_again(self, page: Page) -> Page:
         return self.browser.submit(page, "/check")

@@ -1,0 +1,295 @@
+"""Where an association stands: each cause from its facts, and what holds for any facts at all."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from association.facts import AcceptedBy, Check, Prerequisite, Record, Result
+from association.progress import (
+    PROPAGATION_LIMIT,
+    Cause,
+    State,
+    Step,
+    Who,
+    current_checks,
+    has_left,
+    is_proven,
+    progress,
+)
+from tests.memory import NOW, OTHER_PERSON, OTHER_TENANT, PERSON, TENANT
+from tests.storage_values import facts as new_facts
+
+MOMENTS = (
+    "link_revoked_at",
+    "left_at",
+    "signed_in_at",
+    "accepted_at",
+    "consented_at",
+    "consent_refused_at",
+    "access_proven_at",
+    "access_lost_at",
+    "conflict_at",
+)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+INVITED: dict[str, Any] = {
+    "created_at": ago(90),
+    "link_number": 1,
+    "link_issued_at": ago(80),
+    "link_expires_at": NOW + timedelta(days=30),
+}
+SIGNED_IN: dict[str, Any] = {
+    **INVITED,
+    "signed_in_at": ago(60),
+    "tenant_id": TENANT,
+    "object_id": PERSON,
+    "is_administrator_hint": True,
+}
+ACCEPTED: dict[str, Any] = {**SIGNED_IN, "accepted_by": AcceptedBy.DOMAIN, "accepted_at": ago(59)}
+PROVEN: dict[str, Any] = {**ACCEPTED, "consented_at": ago(50), "access_proven_at": ago(40)}
+BOUND: dict[str, Any] = {**PROVEN, "generation": 1, "bound_tenant_id": TENANT, "bound_at": ago(10)}
+
+
+def check(key: Prerequisite, result: Result, minutes: float = 20, **changes: Any) -> Check:
+    usual = Check(
+        key=key,
+        result=result,
+        cause=str(result),
+        evidence="",
+        at=ago(minutes),
+        tenant_id=TENANT,
+        object_id=PERSON,
+    )
+    return replace(usual, **changes)
+
+
+def record(*checks: Check, **facts: Any) -> Record:
+    made = replace(new_facts("a" * 32), **facts)
+    return Record(facts=made, etag="1", checks={each.key: each for each in checks})
+
+
+ADMINISTRATOR_FAILED = check(Prerequisite.ADMINISTRATOR, Result.FAILED, 30)
+PREMIUM_FAILED = check(Prerequisite.PREMIUM, Result.FAILED, 25)
+PREMIUM_UNKNOWN = check(Prerequisite.PREMIUM, Result.UNKNOWN, 25)
+ALL_OK = tuple(check(key, Result.OK) for key in Prerequisite)
+
+POSITIONS = [
+    ("incomplete", record(created_at=ago(90)), "identification blocked order_incomplete partner", 90),
+    (
+        "revoked",
+        record(**{**INVITED, "link_revoked_at": ago(7)}),
+        "identification blocked link_revoked support",
+        7,
+    ),
+    (
+        "expired",
+        record(**{**INVITED, "link_expires_at": ago(3)}),
+        "identification blocked link_expired administrator",
+        3,
+    ),
+    (
+        "expires this very moment",
+        record(**{**INVITED, "link_expires_at": NOW}),
+        "identification blocked link_expired administrator",
+        0,
+    ),
+    ("invited", record(**INVITED), "identification current not_started administrator", 80),
+    (
+        "left to sign in",
+        record(**{**INVITED, "left_at": ago(12)}),
+        "identification waiting left_for_microsoft administrator",
+        12,
+    ),
+    ("another tenant", record(**SIGNED_IN), "identification blocked tenant_unexpected administrator", 60),
+    ("accepted", record(**ACCEPTED), "authorisation current consent_to_give administrator", 59),
+    (
+        "no administrator in the id_token",
+        record(**{**ACCEPTED, "is_administrator_hint": False}),
+        "authorisation current not_seen_as_administrator administrator",
+        59,
+    ),
+    (
+        "left to consent",
+        record(**{**ACCEPTED, "left_at": ago(5)}),
+        "authorisation waiting left_for_microsoft administrator",
+        5,
+    ),
+    (
+        "refused",
+        record(**{**ACCEPTED, "consent_refused_at": ago(4)}),
+        "authorisation blocked consent_refused administrator",
+        4,
+    ),
+    (
+        "propagating",
+        record(**{**ACCEPTED, "consented_at": NOW - PROPAGATION_LIMIT}),
+        "authorisation waiting access_awaited microsoft",
+        15,
+    ),
+    (
+        "propagating for too long",
+        record(**{**ACCEPTED, "consented_at": ago(15.1)}),
+        "authorisation blocked access_missing administrator",
+        15.1,
+    ),
+    (
+        "access lost",
+        record(**{**ACCEPTED, "consented_at": ago(1), "access_lost_at": ago(2)}),
+        "authorisation blocked access_missing administrator",
+        2,
+    ),
+    ("access", record(**PROVEN), "prerequisites current checks_to_run administrator", 40),
+    (
+        "left to be shown again",
+        record(**{**PROVEN, "left_at": ago(1)}),
+        "prerequisites waiting left_for_microsoft administrator",
+        1,
+    ),
+    (
+        "checks failed",
+        record(PREMIUM_FAILED, ADMINISTRATOR_FAILED, **PROVEN),
+        "prerequisites blocked checks_failed administrator",
+        30,
+    ),
+    (
+        "one failed, one unread",
+        record(ADMINISTRATOR_FAILED, PREMIUM_UNKNOWN, **PROVEN),
+        "prerequisites blocked checks_failed administrator",
+        30,
+    ),
+    (
+        "checks unread",
+        record(PREMIUM_UNKNOWN, **PROVEN),
+        "prerequisites blocked checks_unknown administrator",
+        25,
+    ),
+    (
+        "somebody else's failure",
+        record(replace(PREMIUM_FAILED, object_id=OTHER_PERSON), **PROVEN),
+        "prerequisites current checks_to_run administrator",
+        40,
+    ),
+    (
+        "conflict",
+        record(**{**PROVEN, "conflict_at": ago(2)}),
+        "prerequisites blocked tenant_bound_elsewhere support",
+        2,
+    ),
+    ("bound", record(**BOUND), "done done - nobody", 10),
+    (
+        "bound, and its link has ended since",
+        record(**{**BOUND, "link_expires_at": ago(1), "link_revoked_at": ago(1)}),
+        "done done - nobody",
+        10,
+    ),
+    (
+        "bound, and another link is sent",
+        record(**{**BOUND, "link_number": 2, "left_at": ago(1)}),
+        "done done - nobody",
+        10,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("stands", "expected", "minutes"),
+    [pytest.param(*row[1:], id=row[0]) for row in POSITIONS],
+)
+def test_the_facts_place_an_association(stands: Record, expected: str, minutes: float) -> None:
+    where = progress(stands, NOW)
+    assert " ".join((where.step, where.state, where.cause or "-", where.who)) == expected
+    assert where.since == ago(minutes)
+
+
+def test_the_table_reaches_every_cause_and_everybody_who_acts() -> None:
+    reached = [progress(row[1], NOW) for row in POSITIONS]
+    assert {where.cause for where in reached} == set(Cause)
+    assert {where.who for where in reached} == set(Who)
+
+
+def test_a_step_that_is_over_shows_when_it_was_done() -> None:
+    steps = {item.step: item for item in progress(record(**PROVEN), NOW).steps}
+    assert [str(item.state) for item in steps.values()] == ["done", "done", "current", "to_come", "to_come"]
+    assert steps[Step.IDENTIFICATION].at == ago(60)
+    assert steps[Step.AUTHORISATION].at == ago(40)
+
+
+def test_a_new_link_asks_for_identification_again_before_anything_else() -> None:
+    where = progress(record(**{**PROVEN, "link_expires_at": ago(1)}), NOW)
+    assert (where.step, where.cause) == (Step.IDENTIFICATION, Cause.LINK_EXPIRED)
+    assert [item.at for item in where.steps if item.state is not State.DONE] == [None] * 5
+
+
+def test_the_failed_checks_are_named_in_the_order_of_the_pages() -> None:
+    stands = record(PREMIUM_FAILED, ADMINISTRATOR_FAILED, **PROVEN)
+    assert progress(stands, NOW).failed == (Prerequisite.ADMINISTRATOR, Prerequisite.PREMIUM)
+
+
+@pytest.mark.parametrize("changes", [{"tenant_id": OTHER_TENANT}, {"object_id": OTHER_PERSON}])
+def test_checks_of_another_person_or_tenant_count_for_nothing(changes: dict[str, Any]) -> None:
+    strange = tuple(replace(each, **changes) for each in ALL_OK)
+    assert current_checks(record(*strange, **PROVEN)) == ()
+    assert not is_proven(record(*strange, **PROVEN))
+
+
+def test_proven_means_every_check_is_there_and_ok() -> None:
+    assert is_proven(record(*ALL_OK, **PROVEN))
+    assert not is_proven(record(*ALL_OK[:2], **PROVEN))
+    for result in (Result.FAILED, Result.UNKNOWN):
+        assert not is_proven(record(replace(ALL_OK[0], result=result), *ALL_OK[1:], **PROVEN))
+
+
+def test_somebody_has_left_as_long_as_nobody_came_back() -> None:
+    assert has_left(record(**{**INVITED, "left_at": ago(1)}).facts)
+    assert not has_left(record(**INVITED).facts)
+
+
+def past() -> st.SearchStrategy[datetime | None]:
+    return st.none() | st.integers(0, 3 * 24 * 60).map(ago)
+
+
+@st.composite
+def any_record(draw: st.DrawFn) -> Record:
+    """Facts that may contradict each other, all of them in the past (but for the link's end)."""
+    facts: dict[str, Any] = {name: draw(past()) for name in MOMENTS}
+    facts["created_at"] = ago(3 * 24 * 60)
+    facts["link_issued_at"] = draw(past())
+    facts["link_expires_at"] = draw(st.none() | st.integers(-600, 600).map(ago))
+    facts["accepted_by"] = draw(st.sampled_from(AcceptedBy))
+    facts["is_administrator_hint"] = draw(st.booleans())
+    facts |= {"tenant_id": TENANT, "object_id": PERSON, "generation": draw(st.integers(0, 2))}
+    facts["bound_at"] = draw(past()) if facts["generation"] else None
+    keys = draw(st.sets(st.sampled_from(Prerequisite)))
+    checks = [check(key, draw(st.sampled_from(Result)), draw(st.integers(0, 600))) for key in keys]
+    return record(*checks, **facts)
+
+
+def expected_states(step: Step, state: State) -> list[State]:
+    here = list(Step).index(step)
+    return [State.DONE] * here + [state] + [State.TO_COME] * (len(Step) - here - 1)
+
+
+@given(any_record())
+def test_whatever_the_facts_the_status_is_one(stands: Record) -> None:
+    where = progress(stands, NOW)
+    assert (where.step is Step.DONE) == stands.facts.is_bound == (where.state is State.DONE)
+    assert (where.cause is Cause.NONE) == stands.facts.is_bound
+    assert where.since <= NOW
+    assert [item.step for item in where.steps] == list(Step)
+    assert [item.state for item in where.steps] == expected_states(where.step, where.state)
+    assert all(item.at is None for item in where.steps if item.state is not State.DONE)
+    assert (where.who is Who.NOBODY) == (where.step is Step.DONE)
+
+
+@given(any_record(), st.integers(1, 60 * 24))
+def test_time_alone_moves_nothing_forward(stands: Record, minutes: int) -> None:
+    later = progress(stands, NOW + timedelta(minutes=minutes))
+    assert list(Step).index(later.step) <= list(Step).index(progress(stands, NOW).step)
