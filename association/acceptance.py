@@ -31,7 +31,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
 
     def decide(current: Record) -> Change | None:
         facts = current.facts
-        if facts.accepted_by is not AcceptedBy.NOBODY or (not again and _is_live(ports, facts, session)):
+        if facts.accepted_by is not AcceptedBy.NOBODY or (not again and is_code_live(ports, facts, session)):
             return None
         if not is_about(session, facts):
             raise AccountChangedError(f"association_id={facts.association_id}")
@@ -63,7 +63,7 @@ async def accept_by_code(ports: Ports, record: Record, session: Session, code: s
     def count(current: Record) -> Change | None:
         if _has_accepted(current.facts, session):
             return None
-        if not _is_live(ports, current.facts, session):
+        if not is_code_live(ports, current.facts, session):
             raise CodeEndedError(f"association_id={current.facts.association_id}")
         event = Event(what="code_tried", at=now, actor=current.facts.account)
         return changed(current, event, code_tries=current.facts.code_tries + 1)
@@ -76,6 +76,17 @@ async def accept_by_code(ports: Ports, record: Record, session: Session, code: s
     if not compare_digest("".join(code.split()).encode(), wanted.encode()):
         raise CodeWrongError(f"association_id={facts.association_id} tries={facts.code_tries}")
     return await _accept(ports, counted, session)
+
+
+def is_code_live(ports: Ports, facts: Facts, session: Session) -> bool:
+    """Whether the code sent last may still be typed in by `session`."""
+    return (
+        facts.code_session == session.session_id
+        and facts.tenant_id == session.tenant_id
+        and facts.code_sent_at is not None
+        and ports.now() - facts.code_sent_at < CODE_LIFETIME
+        and facts.code_tries < MOST_TRIES
+    )
 
 
 def tries_left(facts: Facts) -> int:
@@ -100,16 +111,6 @@ async def _accept(ports: Ports, record: Record, session: Session) -> Record:
 
 def _has_accepted(facts: Facts, session: Session) -> bool:
     return facts.tenant_id == session.tenant_id and facts.accepted_by is not AcceptedBy.NOBODY
-
-
-def _is_live(ports: Ports, facts: Facts, session: Session) -> bool:
-    return (
-        facts.code_session == session.session_id
-        and facts.tenant_id == session.tenant_id
-        and facts.code_sent_at is not None
-        and ports.now() - facts.code_sent_at < CODE_LIFETIME
-        and facts.code_tries < MOST_TRIES
-    )
 
 
 def _mails(ports: Ports, facts: Facts, number: int) -> tuple[Mail, Mail]:

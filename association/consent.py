@@ -24,6 +24,8 @@ from association.session import Session, is_about
 from association.sign_in import note_departure
 
 REQUIRED_ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
+# Trouble of Microsoft's, or of ours with our credential: no reason to ask for consent again.
+SAYS_NOTHING_OF_THE_TENANT = (Answer.THROTTLED, Answer.UNAVAILABLE, Answer.OUR_CREDENTIAL)
 # Seconds until the next look, by attempt: quick at first, for most consents are there within a minute.
 BACK_OFF = (2, 3, 5, 5, 10, 10, 15, 30, 30, 60)
 
@@ -67,13 +69,23 @@ async def complete_consent(
     return record
 
 
-async def has_access(ports: Ports, tenant_id: str) -> bool:
-    """Whether a fresh app-only token of the tenant holds the required roles: False while it can't be had.
+async def read_access(ports: Ports, tenant_id: str) -> bool:
+    """Whether a fresh app-only token of the tenant holds the required roles.
 
-    Raises nothing of Microsoft's: an answer that never came proves nothing either way.
+    Raises MicrosoftUnavailableError or MicrosoftRefusedError when the answer says nothing of the tenant.
     """
     try:
         return (await ports.entra.app_roles(tenant_id)) >= REQUIRED_ROLES
+    except MicrosoftRefusedError as error:
+        if error.answer in SAYS_NOTHING_OF_THE_TENANT:
+            raise
+        return False
+
+
+async def has_access(ports: Ports, tenant_id: str) -> bool:
+    """Whether access has been seen to work; False where that couldn't be read, too."""
+    try:
+        return await read_access(ports, tenant_id)
     except (MicrosoftRefusedError, MicrosoftUnavailableError):
         return False
 

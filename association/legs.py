@@ -89,7 +89,9 @@ async def arrive(ports: Ports, state: str, browser_secret: str, legs: tuple[Leg,
     if not compare_digest(flow.browser, token_hash(browser_secret)):
         raise BrowserUnknownError(f"association_id={flow.association_id}")
     if flow.expires_at <= ports.now():
-        raise FlowExpiredError(f"association_id={flow.association_id}")
+        expired = FlowExpiredError(f"association_id={flow.association_id}")
+        expired.association_id = flow.association_id
+        raise expired
     return flow
 
 

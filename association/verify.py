@@ -13,10 +13,10 @@ from association.associate import bind
 from association.changes import change, changed
 from association.consent import (
     REQUIRED_ROLES,
-    has_access,
     is_awaited,
     note_access,
     note_access_lost,
+    read_access,
     require_accepted,
 )
 from association.errors import AccountChangedError, Answer, IdTokenInvalidError, MicrosoftRefusedError
@@ -35,9 +35,12 @@ ASKS_TO_BE_SEEN = (Answer.INTERACTION_REQUIRED, Answer.CONSENT_MISSING)
 
 
 async def recheck(ports: Ports, record: Record, session: Session) -> Departure | None:
-    """Look for access, then show the person again: « Revérifier ». None while access isn't there."""
+    """Look for access, then show the person again: « Revérifier ». None while access isn't there.
+
+    Raises MicrosoftUnavailableError or MicrosoftRefusedError when nothing could be read: no fact is lost.
+    """
     require_accepted(record, session)
-    if await has_access(ports, session.tenant_id):
+    if await read_access(ports, session.tenant_id):
         record = await note_access(ports, record, session.tenant_id)
         return await confirm(ports, record, session.tenant_id, session.object_id)
     if not is_awaited(record.facts, ports.now()):
@@ -128,10 +131,10 @@ async def _note_checks(ports: Ports, flow: Flow, checks: tuple[Check, ...], *, h
         if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
             raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
         event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))
-        proven_at = (facts.access_proven_at or now) if has_roles else None
-        return replace(
-            changed(record, event, left_at=None, left_leg="", access_proven_at=proven_at), checks=checks
-        )
+        access: dict[str, object] = {"access_proven_at": None}
+        if has_roles:
+            access = {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
+        return replace(changed(record, event, left_at=None, left_leg="", **access), checks=checks)
 
     return await change(ports, flow.association_id, decide)
 

@@ -43,8 +43,7 @@ async def open_share_link(req: func.HttpRequest) -> func.HttpResponse:
     ports = services().ports
     link = await find_link(ports, query(req).get("k", ""), Purpose.SHARE)
     response = responses.redirect("/addin/guide", ports.settings)
-    number = int(link.link_id.rpartition(".")[2])
-    return set_visit(req, response, ports, SHARE_COOKIE, link.association_id, number)
+    return set_visit(req, response, ports, SHARE_COOKIE, link)
 
 
 @bp.function_name("addin_guide")

@@ -33,8 +33,7 @@ async def open_link(req: func.HttpRequest) -> func.HttpResponse:
     link = await find_link(ports, query(req).get("k", ""), Purpose.ASSOCIATION)
     reference = reference_of(link.association_id)
     response = responses.redirect(f"/a/{reference}", ports.settings)
-    number = int(link.link_id.rpartition(".")[2])
-    return set_visit(req, response, ports, visit_name(reference), link.association_id, number)
+    return set_visit(req, response, ports, visit_name(reference), link)
 
 
 @bp.function_name("journey_page")

@@ -266,6 +266,18 @@ class Lookups:
 
 
 @dataclass
+class Limits:
+    """Table `limits`."""
+
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    async def count(self, subject: str, window: str) -> int:
+        """One more, and how many there are then."""
+        self.rows[subject, window] = self.rows.get((subject, window), 0) + 1
+        return self.rows[subject, window]
+
+
+@dataclass
 class Tasks:
     """Queue `tasks`: what was sent with which delay, oldest first."""
 
@@ -375,6 +387,7 @@ class Memory:
         self.clock, self.randomness = Clock(), Randomness()
         self.associations, self.claims, self.links = Associations(), Claims(), Links()
         self.flows, self.lookups, self.tasks = Flows(), Lookups(), Tasks()
+        self.limits = Limits()
         self.entra, self.graph, self.post = Entra(), Graph(), Post()
         read = Settings.from_mapping({**SETTINGS, **settings})
         self.ports = Ports(
@@ -385,6 +398,7 @@ class Memory:
             links=self.links,
             flows=self.flows,
             lookups=self.lookups,
+            limits=self.limits,
             tasks=self.tasks,
             entra=self.entra,
             graph=self.graph,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeSerializer
 
 from association.ports import Ports
+from association.rows import Link
 
 VISIT_LASTS = timedelta(hours=12)
 LARGEST_FORM = 4096
@@ -64,7 +65,7 @@ def session_name(reference: str) -> str:
 
 def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:
     """The visit in the cookie `name`, if it is ours and hasn't ended."""
-    value = _unsign(ports.keys, "visit", cookies(req).get(name, ""))
+    value = _unsign(ports.keys, name, cookies(req).get(name, ""))
     if value is None:
         return None
     visit = Visit(**value)
@@ -72,19 +73,16 @@ def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:
 
 
 def set_visit(
-    req: func.HttpRequest,
-    response: func.HttpResponse,
-    ports: Ports,
-    name: str,
-    association_id: str,
-    number: int,
+    req: func.HttpRequest, response: func.HttpResponse, ports: Ports, name: str, link: Link
 ) -> func.HttpResponse:
-    """Leave the visit of link `number` in the browser; one that is there goes on, with the forms it showed."""
+    """Leave the visit of `link` in the browser; one that is there goes on, with the forms that it showed."""
     known = read_visit(req, ports, name)
-    nonce = known.nonce if known and known.association_id == association_id else ports.token()
+    nonce = known.nonce if known and known.association_id == link.association_id else ports.token()
     until = (ports.now() + VISIT_LASTS).timestamp()
-    visit = Visit(association_id=association_id, number=number, until=until, nonce=nonce)
-    text = _sign(ports.keys, "visit", asdict(visit))
+    number = int(link.link_id.rpartition(".")[2])
+    visit = Visit(association_id=link.association_id, number=number, until=until, nonce=nonce)
+    # under the cookie's name, so that a share link's visit can't be shown as an association link's
+    text = _sign(ports.keys, name, asdict(visit))
     seconds = int(VISIT_LASTS.total_seconds())
     return responses.set_cookie(response, name, text, seconds, ports.settings)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.functions as func
 
-from association.acceptance import CODE_LIFETIME, tries_left
+from association.acceptance import CODE_LIFETIME, is_code_live, tries_left
 from association.links import share_token
 from association.outbox import organisation
 from association.progress import Cause, Progress, Step, current_checks, progress
@@ -89,11 +89,10 @@ def _tenant(visitor: Visitor, where: Progress) -> dict[str, Any]:
 
 
 def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
-    facts = visitor.facts
-    mine = visitor.session is not None and facts.code_session == visitor.session.session_id
+    facts, session = visitor.facts, visitor.session
     return {
         "tenant_id": facts.tenant_id,
-        "code_sent": mine,
+        "code_sent": session is not None and is_code_live(visitor.ports, facts, session),
         "code_minutes": int(CODE_LIFETIME.total_seconds() // 60),
         "code_problem": "",
         "tries_left": tries_left(facts),

@@ -8,12 +8,12 @@ import pytest
 from association.errors import (
     Answer,
     AssociationUnknownError,
+    BoundToAnotherError,
     GuestUnexpectedError,
     LinkRevokedError,
     MicrosoftRefusedError,
     MicrosoftUnavailableError,
     SignInRefusedError,
-    TenantUnexpectedError,
 )
 from association.facts import AcceptedBy, Person, Record
 from association.rows import Leg
@@ -192,7 +192,7 @@ def test_people_without_a_username_are_not_taken_for_one_another() -> None:
 async def test_nobody_of_another_tenant_disturbs_a_bound_association(memory: Memory) -> None:
     record, _ = await signed_in(memory, await ordered(memory))
     bound = memory.put(record, generation=1, bound_tenant_id=TENANT, bound_at=NOW)
-    with pytest.raises(TenantUnexpectedError):
+    with pytest.raises(BoundToAnotherError):
         await signed_in(memory, bound, tenant_id=OTHER_TENANT)
     facts = memory.record(record.facts.association_id).facts
     assert replace(facts, left_at=None, left_leg="", version=0) == replace(bound.facts, version=0)
