@@ -49,7 +49,7 @@ async def complete_sign_in(ports: Ports, flow: Flow, answer: Mapping[str, str]) 
     """Redeem the code, note who signed in, and open a session.
 
     `answer` is the callback's query. Raises SignInRefusedError when Microsoft sent an error,
-    IdTokenInvalidError, LinkRevokedError, GuestUnexpectedError, TenantUnexpectedError,
+    IdTokenInvalidError, LinkRevokedError, GuestUnexpectedError, BoundToAnotherError,
     MicrosoftRefusedError or MicrosoftUnavailableError.
     """
     if "error" in answer:

@@ -41,8 +41,7 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
     Raises RequestInvalidError for a missing reason or an order that is still incomplete, and
     AssociationUnknownError.
     """
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise RequestInvalidError({"reason": "missing" if not reason.strip() else "too_long"})
+    given = checked_reason(reason)
     record = await ports.associations.read(association_id)
     if record is None:
         raise AssociationUnknownError(f"association_id={association_id}")
@@ -50,10 +49,18 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
         raise RequestInvalidError({"administrator_email": "missing"})
     number = record.facts.link_number + 1
     await add_link(ports, association_id, Purpose.ASSOCIATION, number, ports.settings.link_days)
-    renewed = await change(ports, association_id, _renewal(ports, number, reason), record)
+    renewed = await change(ports, association_id, _renewal(ports, number, given), record)
     if record.facts.link_number:
         await ports.links.revoke(token_hash(mailed_token(ports.keys, record.facts)), ports.now())
     return renewed
+
+
+def checked_reason(reason: str) -> str:
+    """The reason support gave, without blanks around it. Raises RequestInvalidError."""
+    given = reason.strip()
+    if not given or len(given) > LONGEST_REASON:
+        raise RequestInvalidError({"reason": "too_long" if given else "missing"})
+    return given
 
 
 def _renewal(ports: Ports, number: int, reason: str) -> Decide:
@@ -62,7 +69,7 @@ def _renewal(ports: Ports, number: int, reason: str) -> Decide:
     def decide(current: Record) -> Change | None:
         if current.facts.link_number >= number:
             return None
-        event = Event(what="link_renewed", at=now, by="support", old=str(number - 1), new=reason.strip())
+        event = Event(what="link_renewed", at=now, by="support", old=str(number - 1), new=reason)
         days = ports.settings.link_days
         return issue_link(
             current, changed(current, event), number=number, kid=ports.keys.kid, now=now, days=days

@@ -5,6 +5,7 @@ from typing import Any
 import azure.functions as func
 
 from association.errors import RequestInvalidError
+from association.release import release_tenant
 from association.support import Question, find, renew_link
 from functions.services import services
 from functions.web import responses
@@ -40,11 +41,22 @@ async def search_associations(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def renew(req: func.HttpRequest) -> func.HttpResponse:
     """Issue and mail a new link, with a reason."""
-    body = read_json(req)
-    reason = body.get("reason", "") if isinstance(body, dict) else ""
+    given = _texts(read_json(req))
     ports = services().ports
-    renewed = await renew_link(ports, req.route_params["id"], reason if isinstance(reason, str) else "")
+    renewed = await renew_link(ports, req.route_params["id"], given.get("reason", ""))
     return responses.data(support_view(renewed, ports.now()))
+
+
+@bp.function_name("support_release_tenant")
+@bp.route("support/associations/{id}/release-tenant", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@json_api
+async def release(req: func.HttpRequest) -> func.HttpResponse:
+    """Accept the tenant that is signed in although it isn't the recorded address's, with a reason."""
+    given = _texts(read_json(req))
+    ports = services().ports
+    tenant_id, reason = given.get("tenant_id", ""), given.get("reason", "")
+    released = await release_tenant(ports, req.route_params["id"], tenant_id, reason)
+    return responses.data(support_view(released, ports.now()))
 
 
 async def _answer(question: Question) -> func.HttpResponse:
@@ -52,6 +64,13 @@ async def _answer(question: Question) -> func.HttpResponse:
     found = await find(ports, question)
     now = ports.now()
     return responses.data({"associations": [support_view(record, now) for record in found]})
+
+
+def _texts(body: Any) -> dict[str, str]:
+    """The texts of a JSON object; what isn't a text counts as not given."""
+    if not isinstance(body, dict):
+        raise RequestInvalidError({"body": "not_an_object"})
+    return {name: value for name, value in body.items() if isinstance(value, str)}
 
 
 def _question(given: Any, known: tuple[str, ...]) -> Question:

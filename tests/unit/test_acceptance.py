@@ -3,8 +3,15 @@
 import pytest
 
 from association.acceptance import CODE_LIFETIME, MOST_TRIES, accept_by_code, ask_acceptance, tries_left
-from association.errors import CodeEndedError, CodeWrongError, GuestUnexpectedError
+from association.errors import (
+    AccountChangedError,
+    CodeEndedError,
+    CodeWrongError,
+    GuestUnexpectedError,
+    LimitReachedError,
+)
 from association.facts import AcceptedBy, Record
+from association.limits import MOST_PER_HOUR
 from association.session import Session
 from tests.memory import OTHER_TENANT, TENANT, Memory, ordered, signed_in
 
@@ -214,3 +221,32 @@ async def test_somebody_else_cannot_use_what_was_accepted_by_another_tenants_cod
     accepted = await accept_by_code(memory.ports, record, session, code)
     with pytest.raises(CodeEndedError):
         await accept_by_code(memory.ports, memory.put(accepted, tenant_id=OTHER_TENANT), session, code)
+
+
+async def test_an_overtaken_session_asks_for_no_code(memory: Memory) -> None:
+    record, first = await unexpected(memory)
+    latest, _ = await signed_in(memory, record, tenant_id=OTHER_TENANT)
+    with pytest.raises(AccountChangedError):
+        await ask_acceptance(memory.ports, latest, first, again=True)
+
+
+async def test_the_recorded_address_gets_so_many_new_codes_in_an_hour_and_no_more(memory: Memory) -> None:
+    record, session = await unexpected(memory)
+    for _ in range(MOST_PER_HOUR["code"]):
+        record = await ask_acceptance(memory.ports, record, session, again=True)
+    with pytest.raises(LimitReachedError):
+        await ask_acceptance(memory.ports, record, session, again=True)
+    assert memory.record(record.facts.association_id) == record
+    memory.clock.advance(hours=1)
+    after = await ask_acceptance(memory.ports, record, session, again=True)
+    assert after.facts.code_number == record.facts.code_number + 1
+
+
+async def test_one_associations_limit_is_not_anothers(memory: Memory) -> None:
+    record, session = await unexpected(memory)
+    for _ in range(MOST_PER_HOUR["code"]):
+        record = await ask_acceptance(memory.ports, record, session, again=True)
+    other, theirs = await signed_in(
+        memory, await ordered(memory, order_number="CMD-2", customer_number="C-2")
+    )
+    assert (await ask_acceptance(memory.ports, other, theirs, again=True)).facts.code_number == 2

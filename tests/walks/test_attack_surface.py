@@ -3,12 +3,12 @@
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import azure.functions as func
 import pytest
 import requests
 from lxml import html as markup
 
-import function_app
+from sandbox.host.indexing import index_app
+from sandbox.storage import ROOT
 from tests.walks.browser import Browser, Page
 from tests.walks.world import Person, World
 
@@ -24,18 +24,12 @@ def ordered(world: World, **changes: Any) -> tuple[dict[str, Any], str, Person]:
 
 def keyed(world: World) -> dict[str, tuple[str, str]]:
     """Every address that asks for a key, as the app itself lists them: name → method and address."""
-    samples = {"{id}": "0" * 32}
-    found = {}
-    for function in function_app.app.get_functions():
-        trigger: Any = function.get_trigger()
-        if trigger.get_binding_name() != "httpTrigger" or trigger.auth_level is func.AuthLevel.ANONYMOUS:
-            continue
-        path = trigger.route
-        for name, value in samples.items():
-            path = path.replace(name, value)
-        methods = [str(getattr(method, "value", method)) for method in trigger.methods]
-        found[function.get_function_name()] = (methods[0], f"{world.host}/{path}")
-    return found
+    triggers = {one.name: one.trigger for one in index_app(ROOT) if one.kind == "httpTrigger"}
+    return {
+        name: (trigger["methods"][0], f"{world.host}/{trigger['route'].replace('{id}', '0' * 32)}")
+        for name, trigger in triggers.items()
+        if trigger["authLevel"] != "anonymous"
+    }
 
 
 def test_no_address_with_a_key_answers_without_one_or_with_a_wrong_one(world: World) -> None:
@@ -130,8 +124,8 @@ def test_the_share_link_opens_the_file_and_nothing_of_the_association(world: Wor
         assert user.open(address).status == 403
     shared = user.cookies.kept["addin", "/"]
     user.cookies.kept[f"visit-{order['reference']}", "/"] = shared
-    # the share link's visit is signed like the association's, and names another link's number or purpose
-    assert not user.open(page.url).says("account.signed_in")
+    # the same number and the same key: only what it was signed for tells the one visit from the other
+    assert user.open(page.url).is_headed("error.visit_missing.title")
 
 
 def test_the_association_link_opens_no_file(world: World) -> None:
@@ -143,7 +137,7 @@ def test_the_association_link_opens_no_file(world: World) -> None:
     assert visitor.open(f"{page.url}/sage-contact.xml").status == 403
     assert visitor.open(f"{world.host}/addin/sage-contact.xml").status == 403
     visitor.cookies.kept["addin", "/"] = visitor.cookies.kept[f"visit-{order['reference']}", "/"]
-    assert visitor.open(f"{world.host}/addin/sage-contact.xml").status in (403, 410)
+    assert visitor.open(f"{world.host}/addin/sage-contact.xml").is_headed("error.visit_missing.title")
 
 
 def test_a_link_alone_shows_no_address_and_no_tenant_whoever_has_signed_in(world: World) -> None:

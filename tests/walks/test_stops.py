@@ -128,9 +128,11 @@ def test_without_any_p1_the_remedy_is_told_and_buying_and_assigning_it_finishes(
     assert checks(world, customer) == {"administrator": "ok", "premium": "absent", "subscription": "ok"}
     assert person.browser.open(f"{page.url}/sage-contact.xml").status == 409
 
-    assert has_failed(person.checks_again(page), "premium.absent")
+    page = person.checks_again(page)
+    assert has_failed(page, "premium.absent")
     world.change_tenant(customer.tenant, buy="AAD_PREMIUM", units=1)
-    assert has_failed(person.checks_again(page), "premium.not_assigned")
+    page = person.checks_again(page)
+    assert has_failed(page, "premium.not_assigned")
     assert world.mails(customer.order["administrator_email"], "associé") == []
 
     world.change_tenant(customer.tenant, assign="AAD_PREMIUM", to=customer.account)
