@@ -22,11 +22,10 @@ MOST_TRIES = 5
 async def ask_acceptance(ports: Ports, record: Record, session: Session, *, again: bool = False) -> Record:
     """Send a code to the recorded address, and word to the partner; a live code of this session stands.
 
-    `again` sends a new one in any case. Raises GuestUnexpectedError for a guest, AccountChangedError when
-    somebody else has signed in since.
+    `again` sends a new one in any case. Raises LimitReachedError, GuestUnexpectedError for a guest, and
+    AccountChangedError when somebody else has signed in since.
     """
-    if again:
-        await require_within_limit(ports, "code", record.facts.association_id)
+    await require_within_limit(ports, "code" if again else "code_at_sign_in", record.facts.association_id)
     now = ports.now()
 
     def decide(current: Record) -> Change | None:

@@ -137,7 +137,7 @@ def _email(value: Any) -> str:
 
     text = _text(value, 254)
     try:
-        address = validate_email(text, check_deliverability=False)
+        address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise ValueError("not_an_address") from error
     return address.normalized

@@ -7,6 +7,7 @@ it, with the same Message-ID. After five failures the row becomes `failed` and b
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from association.changes import change, changed
 from association.errors import MailRefusedError
@@ -27,6 +28,10 @@ async def deliver(ports: Ports, task: Task) -> None:
     if mail is None:
         await _come_back_if_leased(ports, task)
         return
+    if mail.attempts > MOST_ATTEMPTS:
+        # five attempts ended with neither success nor refusal: a worker that died, a key that is gone
+        await _note(ports, task, mail, MailStatus.FAILED, "never_finished")
+        return
     record = await ports.associations.read(task.association_id)
     to = record.person(mail.person).email if record else ""
     if record is None or not to:
@@ -42,9 +47,11 @@ async def deliver(ports: Ports, task: Task) -> None:
 
 
 def message_id(ports: Ports, task: Task) -> str:
-    """The Message-ID (RFC 5322) of a mail: the same at every attempt."""
+    """The Message-ID (RFC 5322) of a mail: the same at every attempt. A key may hold an order's number, whose
+    blanks would end the header there.
+    """
     domain = ports.settings.mail_from.rpartition("@")[2].strip("> ")
-    return f"<{task.association_id}.{task.key}@{domain}>"
+    return f"<{task.association_id}.{quote(task.key, safe='')}@{domain}>"
 
 
 def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:

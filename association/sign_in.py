@@ -1,6 +1,7 @@
 """The first leg: who is signed in, and whether their tenant may be this customer's. Nothing is bound here."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from association.acceptance import ask_acceptance
@@ -8,6 +9,7 @@ from association.changes import change, changed
 from association.errors import (
     BoundToAnotherError,
     GuestUnexpectedError,
+    LimitReachedError,
     MicrosoftRefusedError,
     SignInRefusedError,
 )
@@ -45,26 +47,30 @@ async def note_departure(ports: Ports, record: Record, leg: Leg, *, ends_session
     return await change(ports, record.facts.association_id, decide, record)
 
 
-async def complete_sign_in(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> tuple[Record, Session]:
+async def complete_sign_in(
+    ports: Ports, flow: Flow, answer: Mapping[str, str], read: Record | None = None
+) -> tuple[Record, Session]:
     """Redeem the code, note who signed in, and open a session.
 
-    `answer` is the callback's query. Raises SignInRefusedError when Microsoft sent an error,
-    IdTokenInvalidError, LinkRevokedError, GuestUnexpectedError, BoundToAnotherError,
-    MicrosoftRefusedError or MicrosoftUnavailableError.
+    `answer` is the callback's query, `read` the record if the caller has it already. Raises
+    SignInRefusedError when Microsoft sent an error, IdTokenInvalidError, LinkRevokedError,
+    GuestUnexpectedError, BoundToAnotherError, MicrosoftRefusedError or MicrosoftUnavailableError.
     """
     if "error" in answer:
         refusal = ports.entra.refusal(answer)
         await _note_refusal(ports, flow, refusal)
         raise SignInRefusedError(str(refusal), answer=refusal.answer)
     identity = await ports.entra.redeem("organizations", flow.msal, answer)
-    record = await ports.associations.read(flow.association_id)
+    record = read or await ports.associations.read(flow.association_id)
     accepted = record is not None and await _is_expected(ports, record, identity)
     record = await _note_sign_in(ports, flow, identity, accepted, record)
     if not accepted and identity.is_guest and not is_accepted(record.facts, identity):
         raise GuestUnexpectedError(f"association_id={flow.association_id} tenant_id={identity.tenant_id}")
     session = open_session(ports, record, identity)
     if not is_accepted(record.facts, identity):
-        record = await ask_acceptance(ports, record, session)
+        # whoever signs in again and again gets a page that offers a code, and no more mails
+        with suppress(LimitReachedError):
+            record = await ask_acceptance(ports, record, session)
     return record, session
 
 

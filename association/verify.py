@@ -57,9 +57,11 @@ async def confirm(
 
 
 async def complete_confirm(
-    ports: Ports, flow: Flow, answer: Mapping[str, str]
+    ports: Ports, flow: Flow, answer: Mapping[str, str], read: Record | None = None
 ) -> tuple[Record, Identity] | Departure:
     """Redeem the confirming leg, read everything, note the results, and bind if all of them are ok.
+
+    `answer` is the callback's query, `read` the record if the caller has it already.
 
     Returns another departure when Microsoft asks to be seen. Raises AccountChangedError when it is another
     person, IdTokenInvalidError, LinkRevokedError, MicrosoftRefusedError, MicrosoftUnavailableError.
@@ -75,7 +77,7 @@ async def complete_confirm(
         ports.graph.person_facts(identity.access_token),
     )
     checks = judge(identity, tenant, person, ports.now())
-    record = await _note_checks(ports, flow, checks, has_roles=tenant.roles >= REQUIRED_ROLES)
+    record = await _note_checks(ports, flow, checks, read, has_roles=tenant.roles >= REQUIRED_ROLES)
 
     def agrees(current: Record) -> bool:
         return may_bind(current, identity, tenant)
@@ -122,7 +124,9 @@ async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) 
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
 
-async def _note_checks(ports: Ports, flow: Flow, checks: tuple[Check, ...], *, has_roles: bool) -> Record:
+async def _note_checks(
+    ports: Ports, flow: Flow, checks: tuple[Check, ...], read: Record | None, *, has_roles: bool
+) -> Record:
     now = ports.now()
 
     def decide(record: Record) -> Change:
@@ -136,7 +140,7 @@ async def _note_checks(ports: Ports, flow: Flow, checks: tuple[Check, ...], *, h
             access = {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
         return replace(changed(record, event, left_at=None, left_leg="", **access), checks=checks)
 
-    return await change(ports, flow.association_id, decide)
+    return await change(ports, flow.association_id, decide, read)
 
 
 def _told(record: Record) -> str:

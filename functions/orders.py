@@ -35,7 +35,7 @@ async def read(req: func.HttpRequest) -> func.HttpResponse:
     """Where the association of an order stands."""
     require_key_in_header(req)
     ports = services().ports
-    order_number = req.route_params["order_number"]
+    order_number = req.route_params["order_number"].strip()
     found = await find(ports, Question("order_number", order_number))
     if not found:
         raise AssociationUnknownError

@@ -8,6 +8,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -52,7 +53,10 @@ class SmtpPost:
 
         Raises MailRefusedError with the server's code, never with an address.
         """
-        message = self._message(kind, language, to, message_id, values)
+        try:
+            message = self._message(kind, language, to, message_id, values)
+        except (ValueError, MessageError) as error:
+            raise MailRefusedError(f"unsendable kind={type(error).__name__}") from None
         try:
             await asyncio.to_thread(self._hand_over, message)
         except smtplib.SMTPRecipientsRefused as error:
@@ -74,10 +78,11 @@ class SmtpPost:
         message["To"] = Address(addr_spec=to)
         message["Message-ID"] = message_id
         message["Date"] = format_datetime(self._now())
-        message["Content-Language"] = language
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(rendered.text)
         message.add_alternative(rendered.html, subtype="html")
+        # last, for a new content drops the Content headers that were there
+        message["Content-Language"] = language
         return message
 
     def _hand_over(self, message: EmailMessage) -> None:

@@ -37,6 +37,7 @@ class Graph:
         self._app_token = app_token
         self._timeout = timeout
         self._adapter: GraphRequestAdapter | None = None
+        self._transport: httpx.AsyncHTTPTransport | None = None
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
         """What the tenant is and has bought, by the app's own access; None for what can't be read.
@@ -79,10 +80,10 @@ class Graph:
         )
 
     async def close(self) -> None:
-        """Close the HTTP client; it opens again on use."""
-        if self._adapter is not None:
-            adapter, self._adapter = self._adapter, None
-            await adapter._http_client.aclose()
+        """Close the connections; they open again on use."""
+        transport, self._transport, self._adapter = self._transport, None, None
+        if transport is not None:
+            await transport.aclose()
 
     async def _read_or_none(self, request: "RequestInformation", token: str) -> list[dict[str, Any]] | None:
         try:
@@ -165,11 +166,15 @@ class Graph:
 
     def _open(self) -> "GraphRequestAdapter":
         if self._adapter is None:
-            self._adapter = _adapter(self._url, self._timeout)
+            import httpx
+
+            # kept in hand: closing the SDK's client does not reach the transport under its middleware
+            self._transport = httpx.AsyncHTTPTransport()
+            self._adapter = _adapter(self._url, self._transport, self._timeout)
         return self._adapter
 
 
-def _adapter(url: str, timeout: float) -> "GraphRequestAdapter":
+def _adapter(url: str, transport: "httpx.AsyncHTTPTransport", timeout: float) -> "GraphRequestAdapter":
     """The SDK's adapter over one HTTP client, without kiota's own retries (rule R3) and redirects."""
     import httpx
     from kiota_abstractions.authentication import AnonymousAuthenticationProvider
@@ -178,7 +183,7 @@ def _adapter(url: str, timeout: float) -> "GraphRequestAdapter":
     from msgraph_core import GraphClientFactory
 
     client = GraphClientFactory.create_with_default_middleware(
-        client=httpx.AsyncClient(timeout=timeout),
+        client=httpx.AsyncClient(transport=transport, timeout=timeout),
         options={
             **options,
             RetryHandlerOption.get_key(): RetryHandlerOption(max_retries=0, should_retry=False),

@@ -25,6 +25,7 @@ from association.rows import Link
 
 VISIT_LASTS = timedelta(hours=12)
 LARGEST_FORM = 4096
+MOST_PARAMETERS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,14 @@ class Visit:
 
 
 def query(req: func.HttpRequest) -> dict[str, str]:
-    """The query's parameters, the first of each name; the host's own mapping joins and drops some."""
-    found = parse_qs(urlsplit(req.url).query, keep_blank_values=True, max_num_fields=40)
+    """The query's parameters, the first of each name; the host's own mapping joins and drops some.
+
+    Raises RequestInvalidError for more of them than anybody sends.
+    """
+    try:
+        found = parse_qs(urlsplit(req.url).query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError as error:
+        raise RequestInvalidError({"query": "too_long"}) from error
     return {name: values[0] for name, values in found.items()}
 
 

@@ -5,6 +5,7 @@ A callback that comes twice goes where the first one went.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -48,11 +49,11 @@ async def consented(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     return await _work(req, ports, (Leg.CONSENT,), _consented)
 
 
-async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], _: Record | None) -> Way:
+async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], read: Record | None) -> Way:
     if flow.leg is Leg.SIGN_IN:
-        record, session = await complete_sign_in(ports, flow, answer)
+        record, session = await complete_sign_in(ports, flow, answer, read)
         return session, None
-    came_to = await complete_confirm(ports, flow, answer)
+    came_to = await complete_confirm(ports, flow, answer, read)
     if isinstance(came_to, Departure):
         return None, came_to
     record, identity = came_to
@@ -83,7 +84,8 @@ async def _work(
         session, onward = await complete(ports, taken, {**answer, "state": state}, record)
     except AssociationError as error:
         error.association_id = flow.association_id
-        await ports.flows.finish(taken, {"error": error.code})
+        with contextlib.suppress(AssociationError):
+            await ports.flows.finish(taken, {"error": error.code})
         raise
     await ports.flows.finish(taken, _outcome(session))
     return _onward(ports, flow, session, onward)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from association.facts import Event, Record
+from association.facts import Check, Event, Mail, Order, Record
 from association.progress import current_checks, progress
 
 NEWEST_EVENTS = 20
@@ -50,31 +50,34 @@ def support_view(record: Record, now: datetime) -> dict[str, Any]:
             {"step": item.step, "state": item.state, "at": _time(item.at)}
             for item in progress(record, now).steps
         ],
-        "checks": [
-            {
-                "check": check.key,
-                "result": check.result,
-                "cause": check.cause,
-                "evidence": check.evidence,
-                "at": _time(check.at),
-            }
-            for check in current_checks(record)
-        ],
-        "orders": [
-            {"order_number": order.order_number, "model": order.model, "missing": list(order.missing)}
-            for order in record.orders.values()
-        ],
-        "mails": [
-            {
-                "key": mail.key,
-                "status": mail.status,
-                "attempts": mail.attempts,
-                "sent_at": _time(mail.sent_at),
-                "reason": mail.reason,
-            }
-            for mail in record.outbox.values()
-        ],
+        "checks": [_check(check) for check in current_checks(record)],
+        "orders": [_order(order) for order in record.orders.values()],
+        "mails": [_mail(mail) for mail in record.outbox.values()],
         "events": [_event(event) for event in reversed(record.events[-NEWEST_EVENTS:])],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "check": check.key,
+        "result": check.result,
+        "cause": check.cause,
+        "evidence": check.evidence,
+        "at": _time(check.at),
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {"order_number": order.order_number, "model": order.model, "missing": list(order.missing)}
+
+
+def _mail(mail: Mail) -> dict[str, Any]:
+    return {
+        "key": mail.key,
+        "status": mail.status,
+        "attempts": mail.attempts,
+        "sent_at": _time(mail.sent_at),
+        "reason": mail.reason,
     }
 
 

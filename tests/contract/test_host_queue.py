@@ -200,6 +200,8 @@ def test_a_stopped_host_finishes_what_runs_and_leaves_the_rest(bench: Bench) -> 
     queue = sent(bench, "slow", *[f"slow {number}" for number in range(12)])
     with running_host(bench.settings, app=bench.folder):
         assert bench.logged("executed function=slow")
+        while len([entry for entry in bench.journal() if entry["text"].startswith("begun")]) < 5:
+            time.sleep(0.02)
     texts = {entry["text"] for entry in bench.journal()}
     done = {text for text in texts if text.startswith("slow")}
     assert {text.removeprefix("begun ") for text in texts if text.startswith("begun")} == done

@@ -56,6 +56,11 @@ def test_a_complete_order_is_read() -> None:
         pytest.param(
             {"administrator_email": "a@b@c.example"}, {"administrator_email": "not_an_address"}, id="two @"
         ),
+        pytest.param(
+            {"administrator_email": "hélène@b.example"},
+            {"administrator_email": "not_an_address"},
+            id="address beyond ASCII",
+        ),
         pytest.param({"mpn_id": "123"}, {"mpn_id": "not_an_mpn_id"}, id="short MPN id"),
         pytest.param({"mpn_id": "١٢٣٤٥"}, {"mpn_id": "not_an_mpn_id"}, id="MPN id in other digits"),
         pytest.param({"model": "Classique (Export)"}, {"model": "model_export"}, id="export model"),

@@ -22,7 +22,12 @@ REQUIRED = {
     "SUPPORT_EMAIL",
 }
 EITHER = "MICROSOFT_CERTIFICATE or MICROSOFT_CLIENT_SECRET"
-PEM = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\ny\n-----END CERTIFICATE-----"
+PEM = """-----BEGIN PRIVATE KEY-----
+x
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+y
+-----END CERTIFICATE-----"""
 
 
 def wrong(**changes: str) -> set[str]:

@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import itertools
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Storage(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[str] = []
+        self.spans: list[tuple[float, float]] = []
         self.messages: list[tuple[str, timedelta]] = []
         self.stop_at = 0
         self.after = False
@@ -54,12 +56,25 @@ class Storage(requests.Session):
         if dying and not self.after:
             self.dead = True
             raise DiedError
+        begun = time.monotonic()
         response = super().request(method, url, **arguments)
+        self.spans.append((begun, time.monotonic()))
         self._record(method, url, arguments.get("data"), response)
         if dying:
             self.dead = True
             raise DiedError
         return response
+
+    def round_trips(self) -> int:
+        """How many calls had to wait for one another; calls under way together count once."""
+        trips, end = 0, 0.0
+        for begun, ended in sorted(self.spans):
+            if begun >= end:
+                trips += 1
+                end = ended
+            else:
+                end = min(end, ended)
+        return trips
 
     def _record(self, method: str, url: str, data: Any, response: requests.Response) -> None:
         target = urlsplit(url)
@@ -128,7 +143,7 @@ class Product:
     async def _do(self, text: str) -> bool:
         message = QueueMessage(body=text.encode())
         try:
-            await background.do_task(message)  # type: ignore[operator]
+            await background.do_task(message)
         except DiedError:
             return False
         return True

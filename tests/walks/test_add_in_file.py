@@ -1,6 +1,7 @@
 """The add-in file: for the bound tenant only, from the administrator's session or the share link."""
 
 import re
+from typing import Any
 
 import pytest
 import requests
@@ -40,8 +41,9 @@ def bound(world: World) -> Bound:
 
 def addresses(file: bytes) -> set[str]:
     """Every address in the file that somebody's browser would load."""
-    texts = etree.fromstring(file).xpath("//@DefaultValue | //@Value")
-    return {text for text in texts if re.match(r"https?://", text)}
+    root: Any = etree.fromstring(file)
+    texts = root.xpath("//@DefaultValue | //@Value")
+    return {str(text) for text in texts if re.match(r"https?://", text)}
 
 
 def test_the_last_page_offers_the_file_the_share_link_and_what_comes_next(world: World, bound: Bound) -> None:
@@ -140,7 +142,7 @@ def test_the_administrator_of_another_organisation_neither_signs_in_nor_gets_the
 ) -> None:
     elsewhere = world.customer("vignobles-chastel")
     other = Person(world, elsewhere.account)
-    stopped = failure(other.signs_in(other.opens(bound.link)), 403, "tenant_unexpected")
+    stopped = failure(other.signs_in(other.opens(bound.link)), 403, "bound_to_another")
     assert bound.tenant_id not in stopped.text
     failure(other.browser.open(bound.file), 403, "session_missing")
     found = world.support(order_number=bound.order["order_number"])

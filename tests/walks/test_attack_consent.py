@@ -264,6 +264,30 @@ def test_a_code_opens_only_the_session_that_it_was_sent_for(world: World) -> Non
     assert world.support(order_number=order["order_number"])["accepted_by"] == "code"
 
 
+def test_a_found_link_does_not_bomb_the_recorded_address_with_codes(world: World) -> None:
+    """Nor does each new code bring five more guesses for ever."""
+    order = world.orders(world.customer("menuiserie-lambert"))
+    finder = stranger(world, f"insiste.{order['administrator_email'].partition('@')[2]}")
+    link = world.link(order)
+
+    for _ in range(8):
+        page = finder.signs_in(finder.opens(link))
+        assert page.is_headed("unexpected_tenant.title")
+    for _ in range(8):
+        refused = new_code(finder, order)
+    assert (refused.status, refused.is_headed("error.limit_reached.title")) == (429, True)
+
+    found = world.support(order_number=order["order_number"])
+    assert len([mail for mail in found["mails"] if mail["key"].startswith("code-")]) <= 10
+
+
+def new_code(person: Person, order: dict[str, Any]) -> Page:
+    """Ask for another code from the association's page."""
+    page = person.browser.open(f"{person.world.host}/a/{order['reference']}")
+    fields = {"form_token": page.form("/sign-in")["form_token"]}
+    return person.browser.post(f"{page.url}/code/new", fields, Origin=person.world.host)
+
+
 def codes(world: World, order: dict[str, Any]) -> list[str]:
     """The one-time codes that went to the recorded address, oldest first."""
     found = []

@@ -1,7 +1,7 @@
 """Attacks from outside: keys, addresses, headers, texts from strangers, and machines that open links."""
 
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 import requests
@@ -105,7 +105,7 @@ def test_a_guessed_or_changed_link_opens_nothing(world: World) -> None:
         token.swapcase(),
     ):
         browser = Browser()
-        page = browser.open(f"{world.host}/a?k={requests.utils.quote(guess)}")
+        page = browser.open(f"{world.host}/a?k={quote(guess)}")
         assert (page.status, page.is_headed("error.link_unknown.title")) == (404, True), guess
         assert not browser.cookies.kept
     assert Browser().open(f"{world.host}/addin?k={token}").status == 404
@@ -219,7 +219,7 @@ def test_addresses_come_from_the_setting_and_never_from_the_host_header(world: W
     assert "evil.example" not in mail["text"] + mail["html"]
 
     person = Person(world, customer.account)
-    opened = person.browser.hold(link, **evil)
+    opened = person.browser.hold(link, "GET", None, **evil)
     assert opened.headers["Location"] == f"/a/{order['reference']}"
     page = person.browser.open(f"{world.host}{opened.headers['Location']}", headers=evil)
     assert "evil.example" not in page.text
@@ -239,7 +239,7 @@ def scripts_of(page: bytes) -> list[str]:
         script.get("src", "inline") for script in document.iter("script") if script.get("src") not in OURS
     ]
     for element in document.iter():
-        for name, value in element.attrib.items():
+        for name, value in ((str(key), str(text)) for key, text in element.attrib.items()):
             if name.startswith("on") or value.strip().lower().startswith("javascript:"):
                 found.append(f"{element.tag} {name}")
     return found

@@ -3,6 +3,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -240,3 +241,22 @@ def test_a_second_order_of_a_customer_joins_the_association_without_a_second_inv
         first["order_number"],
         second["order_number"],
     }
+
+
+def test_an_order_is_read_back_as_it_was_answered(world: World) -> None:
+    customer = world.customer("menuiserie-lambert")
+    order = world.orders(customer, order_number=f"{customer.order['order_number']} bis")
+    for typed in ("{}", " {} "):
+        answer = world.get(f"/orders/{quote(typed.format(order['order_number']))}")
+        assert answer.status_code == 200, answer.text
+        assert {**order, **answer.json()} == order
+        assert "@" not in answer.text
+
+
+def test_an_order_that_nobody_handed_in_is_not_found(world: World) -> None:
+    problem(world.get("/orders/CMD-never"), 404, "association_unknown")
+
+
+def test_an_order_is_not_read_without_the_key(world: World) -> None:
+    order = world.orders(world.customer("menuiserie-lambert"))
+    assert requests.get(f"{world.host}/orders/{order['order_number']}", timeout=10).status_code == 401

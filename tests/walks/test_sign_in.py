@@ -65,6 +65,15 @@ def test_changing_the_account_ends_the_session_and_shows_the_picker_again(world:
     assert customer.account not in page.words
 
 
+def test_changing_the_account_ends_a_copied_cookie_too(world: World) -> None:
+    customer = world.customer("menuiserie-lambert")
+    person = Person(world, customer.account)
+    page = person.signs_in(person.opens(world.invites(customer)))
+    copy = person.browser.copy()
+    person.browser.submit(page, "/sign-in")
+    assert copy.open(page.url).is_headed("progress.title")
+
+
 def test_signing_out_ends_the_session_in_this_browser(world: World) -> None:
     customer = world.customer("menuiserie-lambert")
     order = world.orders(customer)

@@ -1,0 +1,199 @@
+"""The mail worker: each mail once, five failures at most, always under the same Message-ID."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from association.errors import MailRefusedError
+from association.facts import Mail, MailStatus, Record
+from association.links import find_link
+from association.outbox import BACK_OFF, LEASE, MOST_ATTEMPTS, deliver, mail_values, message_id
+from association.rows import Purpose, Task, TaskKind
+from tests.memory import DOMAIN, NOW, TENANT, Memory, ordered, signed_in
+
+MESSAGE_ID = re.compile(r"<[A-Za-z0-9._%/-]+@sage\.example>")
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+def task_of(record: Record, key: str = "invitation-1") -> Task:
+    return Task(kind=TaskKind.MAIL, association_id=record.facts.association_id, key=key)
+
+
+def mail_of(memory: Memory, record: Record, key: str = "invitation-1") -> Mail:
+    return memory.record(record.facts.association_id).outbox[key]
+
+
+async def test_a_mail_is_sent_and_noted(memory: Memory) -> None:
+    record = await ordered(memory)
+    await deliver(memory.ports, task_of(record))
+    (sent,) = memory.post.sent
+    assert (sent.kind, sent.language, sent.to) == ("invitation", "fr", f"marie@{DOMAIN}")
+    mail = mail_of(memory, record)
+    assert (mail.status, mail.sent_at, mail.attempts, mail.leased_until) == (MailStatus.SENT, NOW, 1, None)
+    assert memory.record(record.facts.association_id).events[-1].what == "mail_sent"
+
+
+async def test_a_mail_is_announced_before_and_after_it_is_written(memory: Memory) -> None:
+    record = await ordered(memory)
+    announced = [(task, delay) for task, delay in memory.tasks.sent if task.kind is TaskKind.MAIL]
+    assert announced == [(task_of(record), timedelta(seconds=60)), (task_of(record), timedelta(0))]
+
+
+async def test_the_invitation_holds_the_link_that_opens(memory: Memory) -> None:
+    record = await ordered(memory)
+    await deliver(memory.ports, task_of(record))
+    values = memory.post.sent[0].values
+    address, _, token = values["link"].partition("?k=")
+    assert address == "http://localhost:7071/a"
+    link = await find_link(memory.ports, token, Purpose.ASSOCIATION)
+    assert link.expires_at == values["ends"]
+
+
+@pytest.mark.parametrize("status", [MailStatus.SENT, MailStatus.FAILED])
+async def test_a_repeat_sends_nothing(memory: Memory, status: MailStatus) -> None:
+    record = await ordered(memory)
+    await deliver(memory.ports, task_of(record))
+    mail = replace(mail_of(memory, record), status=status)
+    memory.put(replace(memory.record(record.facts.association_id), outbox={mail.key: mail}))
+    memory.tasks.sent.clear()
+    await deliver(memory.ports, task_of(record))
+    assert len(memory.post.sent) == 1
+    assert memory.tasks.sent == []
+
+
+@pytest.mark.parametrize("key", ["invitation-9", ""])
+async def test_a_task_for_a_mail_that_was_never_written_does_nothing(memory: Memory, key: str) -> None:
+    record = await ordered(memory)
+    memory.tasks.sent.clear()
+    await deliver(memory.ports, task_of(record, key))
+    await deliver(memory.ports, Task(kind=TaskKind.MAIL, association_id="f" * 32, key="invitation-1"))
+    assert memory.post.sent == []
+    assert memory.tasks.sent == []
+
+
+async def test_a_mail_that_somebody_is_sending_is_looked_at_when_the_lease_ends(memory: Memory) -> None:
+    record = await ordered(memory)
+    await memory.associations.lease_mail(
+        record.facts.association_id, "invitation-1", now=NOW, until=NOW + LEASE
+    )
+    memory.tasks.sent.clear()
+    await deliver(memory.ports, task_of(record))
+    assert memory.post.sent == []
+    assert memory.tasks.sent == [(task_of(record), LEASE)]
+
+
+async def test_a_crash_after_the_server_took_it_repeats_it_under_the_same_message_id(memory: Memory) -> None:
+    record = await ordered(memory)
+
+    async def crash() -> None:
+        raise RuntimeError
+
+    memory.associations.interference = crash
+    with pytest.raises(RuntimeError):
+        await deliver(memory.ports, task_of(record))
+    memory.clock.advance(seconds=LEASE.total_seconds())
+    await deliver(memory.ports, task_of(record))
+    first, second = memory.post.sent
+    assert first == second
+    assert mail_of(memory, record).status is MailStatus.SENT
+
+
+async def test_a_failure_comes_back_later_each_time_and_the_fifth_is_the_last(memory: Memory) -> None:
+    record = await ordered(memory)
+    memory.post.failures = [MailRefusedError(f"refused code={450 + turn}") for turn in range(MOST_ATTEMPTS)]
+    memory.tasks.sent.clear()
+    for _ in range(MOST_ATTEMPTS):
+        assert mail_of(memory, record).status is MailStatus.DUE
+        await deliver(memory.ports, task_of(record))
+    assert [delay.total_seconds() for _, delay in memory.tasks.sent] == list(BACK_OFF)
+    mail = mail_of(memory, record)
+    assert (mail.status, mail.reason, mail.attempts) == (MailStatus.FAILED, "refused code=454", 5)
+    await deliver(memory.ports, task_of(record))
+    assert memory.post.sent == []
+
+
+async def test_a_failed_mail_blocks_no_other(memory: Memory) -> None:
+    record, _ = await signed_in(memory, await ordered(memory))
+    memory.post.failures = [MailRefusedError("refused code=550")] * MOST_ATTEMPTS
+    for _ in range(MOST_ATTEMPTS):
+        await deliver(memory.ports, task_of(record))
+    await deliver(memory.ports, task_of(record, "code-1"))
+    assert [mail.kind for mail in memory.post.sent] == ["code"]
+
+
+async def test_a_mail_that_never_comes_to_an_end_is_given_up(memory: Memory) -> None:
+    record = await ordered(memory)
+    record = memory.put(record, link_kid="retired")
+    for _ in range(MOST_ATTEMPTS):
+        with pytest.raises(KeyError):
+            await deliver(memory.ports, task_of(record))
+        memory.clock.advance(seconds=LEASE.total_seconds())
+    memory.tasks.sent.clear()
+    await deliver(memory.ports, task_of(record))
+    mail = mail_of(memory, record)
+    assert (mail.status, mail.reason) == (MailStatus.FAILED, "never_finished")
+    assert memory.tasks.sent == []
+
+
+async def test_what_was_erased_is_sent_to_nobody(memory: Memory) -> None:
+    record = await ordered(memory)
+    memory.put(replace(record, people={}))
+    await deliver(memory.ports, task_of(record))
+    assert memory.post.sent == []
+    assert (mail_of(memory, record).status, mail_of(memory, record).reason) == ("failed", "address_erased")
+
+
+async def test_the_note_meets_a_change_made_while_the_mail_was_sent(memory: Memory) -> None:
+    record = await ordered(memory)
+
+    async def interfere() -> object:
+        return memory.put(memory.record(record.facts.association_id), company_name="Dupont et Fils")
+
+    memory.associations.interference = interfere
+    await deliver(memory.ports, task_of(record))
+    after = memory.record(record.facts.association_id)
+    assert after.facts.company_name == "Dupont et Fils"
+    assert after.outbox["invitation-1"].status is MailStatus.SENT
+
+
+@pytest.mark.parametrize("number", ["CMD-1", "CMD 2026/117", "A._/-9", "1" * 40])
+async def test_a_message_id_is_one_word_whatever_the_order_number(memory: Memory, number: str) -> None:
+    record = await ordered(memory, order_number=number, mpn_id="")
+    (key,) = record.outbox
+    task = task_of(record, key)
+    assert MESSAGE_ID.fullmatch(message_id(memory.ports, task))
+    assert message_id(memory.ports, task) == message_id(memory.ports, task)
+
+
+async def test_two_order_numbers_never_share_a_message_id(memory: Memory) -> None:
+    names = {
+        message_id(memory.ports, task_of(await ordered(memory), key)) for key in ("a b", "a_b", "a-b", "a/b")
+    }
+    assert len(names) == 4
+
+
+def named(record: Record, kind: str, **changes: Any) -> Mail:
+    return Mail(key=kind, kind=kind, person=1, created_at=NOW, **changes)
+
+
+async def test_each_kind_has_its_values_and_the_history_has_none_of_them(memory: Memory) -> None:
+    record, _ = await signed_in(memory, await ordered(memory))
+    code = mail_values(memory.ports, record, named(record, "code", number=1))
+    assert code["code"] == memory.ports.keys.code(record.facts.association_id, 1, TENANT)
+    assert code["organisation"] == DOMAIN
+    bound = memory.put(record, bound_at=NOW, share_number=1, share_kid="k1", share_expires_at=NOW)
+    confirmation = mail_values(memory.ports, bound, named(record, "associated"))
+    assert confirmation["share_link"].startswith("http://localhost:7071/addin?k=")
+    missing = await ordered(memory, order_number="CMD-2", mpn_id="", administrator_email="")
+    asked = mail_values(memory.ports, missing, named(missing, "order_incomplete", about="CMD-2"))
+    assert (asked["order_number"], asked["missing"]) == ("CMD-2", ("administrator_email", "mpn_id"))
+    history = repr(missing.events)
+    assert "@" not in history
+    assert code["code"] not in history.replace(record.facts.association_id, "")

@@ -1,0 +1,276 @@
+"""Errors into answers: every code in both languages, the deadline, and what reaches nobody."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import azure.functions as func
+import pytest
+from markupsafe import escape
+
+import association.errors
+from association.errors import (
+    Answer,
+    AssociationError,
+    FlowExpiredError,
+    LinkExpiredError,
+    MicrosoftRefusedError,
+    OrderConflictError,
+    RequestInvalidError,
+    SettingsIncompleteError,
+    SignInRefusedError,
+    StorageUnavailableError,
+)
+from association.keys import read_reference, reference_of
+from functions import services
+from functions.services import Services, rendering
+from functions.web import boundary, failures, responses
+from functions.web.boundary import STATUS, json_api, language_of, pages
+from tests.memory import Memory, ordered
+
+SECRET = "marie@client.example?code=0.AXoAsecret"
+LANGUAGES = ("fr", "en")
+
+
+def codes() -> set[str]:
+    known = [value for value in vars(association.errors).values() if isinstance(value, type)]
+    return {value.code for value in known if issubclass(value, AssociationError)}
+
+
+def request(method: str = "GET", **headers: str) -> func.HttpRequest:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return func.HttpRequest(method=method, url="http://localhost:7071/x", headers=named, body=b"")
+
+
+def raising(error: BaseException) -> Callable[[func.HttpRequest], Any]:
+    async def handler(req: func.HttpRequest) -> func.HttpResponse:
+        raise error
+
+    return handler
+
+
+def coded(code: str) -> AssociationError:
+    error = AssociationError(f"detail_of={code}")
+    error.code = code
+    return error
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    made = Memory()
+    monkeypatch.setattr(services, "_built", [Services(made.ports, rendering())])
+    return made
+
+
+async def page_of(error: BaseException, method: str = "GET", **headers: str) -> tuple[int, str]:
+    response = await pages(raising(error))(request(method, **headers))
+    return response.status_code, response.get_body().decode()
+
+
+async def problem_of(error: BaseException, **headers: str) -> dict[str, Any]:
+    response = await json_api(raising(error))(request(**headers))
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = json.loads(response.get_body())
+    assert problem["status"] == response.status_code
+    return problem
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", sorted(codes()))
+async def test_every_error_is_a_page_in_both_languages(memory: Memory, code: str, language: str) -> None:
+    status, html = await page_of(coded(code), accept_language=language)
+    assert status == STATUS.get(code, 500)
+    for part in ("title", "cause", "remedy", "who"):
+        text = rendering().text(language, f"error.{code}.{part}")
+        assert text
+        assert str(escape(text)) in html
+    assert f'lang="{language}"' in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", sorted(codes()))
+async def test_every_error_is_a_problem_in_both_languages(memory: Memory, code: str, language: str) -> None:
+    problem = await problem_of(coded(code), accept_language=language)
+    assert problem == {
+        "type": f"urn:sage:association:{code}",
+        "title": rendering().text(language, f"error.{code}.title"),
+        "status": STATUS.get(code, 500),
+        "code": code,
+        "reference": problem["reference"],
+    }
+    assert read_reference(problem["reference"]) == problem["reference"]
+
+
+async def test_each_failure_has_a_reference_of_its_own_that_the_log_has_too(
+    memory: Memory, caplog: pytest.LogCaptureFixture
+) -> None:
+    references = {(await problem_of(LinkExpiredError()))["reference"] for _ in range(3)}
+    assert len(references) == 3
+    assert all(f"code=link_expired reference={reference}" in caplog.text for reference in references)
+
+
+async def test_bad_fields_are_listed_with_words_for_each(memory: Memory) -> None:
+    problem = await problem_of(RequestInvalidError({"model": "model_export", "partner.email": "missing"}))
+    assert [(error["field"], error["code"]) for error in problem["errors"]] == [
+        ("model", "model_export"),
+        ("partner.email", "missing"),
+    ]
+    assert "partner.email" in problem["errors"][1]["message"]
+
+
+async def test_differences_and_settings_are_named(memory: Memory) -> None:
+    assert (await problem_of(OrderConflictError(("model",))))["differences"] == ["model"]
+    assert (await problem_of(SettingsIncompleteError(("SMTP_HOST",))))["settings"] == ["SMTP_HOST"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(SECRET),
+        KeyError(SECRET),
+        ExceptionGroup(SECRET, [ValueError(SECRET)]),
+        UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_the_text_of_a_defect_reaches_neither_page_nor_problem_nor_log(
+    memory: Memory, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    status, html = await page_of(error)
+    problem = await problem_of(error)
+    assert (status, problem["code"]) == (500, "unexpected")
+    assert SECRET not in html + json.dumps(problem) + caplog.text
+    assert type(error).__name__ in caplog.text
+    assert "at=handler:" in caplog.text
+
+
+async def test_the_detail_of_an_error_is_for_the_log_alone(
+    memory: Memory, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = MicrosoftRefusedError(Answer.DENIED, number=90094, correlation_id="c-1")
+    _, html = await page_of(error)
+    assert "90094" in caplog.text
+    assert "90094" not in html
+
+
+async def test_the_values_of_an_error_fill_its_texts_escaped(memory: Memory) -> None:
+    status, html = await page_of(SignInRefusedError("x", answer="<script>"))
+    assert status == 403
+    assert "<script>" not in html.replace('<script src="/assets/site.js" defer></script>', "")
+
+
+async def test_a_handler_that_takes_too_long_is_ended(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boundary, "DEADLINE_SECONDS", 0.01)
+    ended: list[str] = []
+
+    async def slow(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            ended.append("ended")
+        raise AssertionError("waited")
+
+    response = await pages(slow)(request())
+    assert response.status_code == STATUS["microsoft_unavailable"]
+    assert ended == ["ended"]
+
+
+async def test_a_failure_of_an_association_is_found_by_its_reference(memory: Memory) -> None:
+    record = await ordered(memory)
+    error = LinkExpiredError()
+    error.association_id = record.facts.association_id
+    problem = await problem_of(error)
+    event = memory.record(record.facts.association_id).events[-1]
+    assert (event.what, event.new, event.reference) == ("failed", "link_expired", problem["reference"])
+    claim = await memory.claims.owner("reference", problem["reference"])
+    assert claim and claim.association_id == record.facts.association_id
+
+
+@pytest.mark.parametrize(
+    "failure", [StorageUnavailableError(), RuntimeError(SECRET)], ids=["storage", "a defect"]
+)
+async def test_a_failure_that_cannot_be_noted_is_shown_all_the_same(
+    memory: Memory, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    record = await ordered(memory)
+
+    async def fail() -> None:
+        raise failure
+
+    memory.associations.interference = fail
+    error = LinkExpiredError()
+    error.association_id = record.facts.association_id
+    assert (await page_of(error))[0] == 410
+    assert "failure_not_noted" in caplog.text
+    assert SECRET not in caplog.text
+
+
+async def test_the_page_leads_back_to_the_association_unless_its_link_has_ended(memory: Memory) -> None:
+    back = f'href="/a/{reference_of("a" * 32)}"'
+    for error, leads_back in ((FlowExpiredError(), True), (LinkExpiredError(), False)):
+        error.association_id = "a" * 32
+        assert (back in (await page_of(error))[1]) == leads_back
+
+
+async def test_a_page_that_failed_for_now_can_be_tried_again(memory: Memory) -> None:
+    label = rendering().text("fr", "button.retry")
+    assert label in (await page_of(StorageUnavailableError()))[1]
+    assert label not in (await page_of(StorageUnavailableError(), "POST"))[1]
+    assert label not in (await page_of(LinkExpiredError()))[1]
+
+
+async def test_without_settings_there_is_a_page_with_a_reference_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "_built", [])
+    monkeypatch.setattr("functions.services.os.environ", {})
+    status, html = await page_of(SettingsIncompleteError(("SMTP_HOST",)))
+    assert status == 503
+    assert "SMTP_HOST" not in html
+    assert (await problem_of(SettingsIncompleteError(("SMTP_HOST",))))["code"] == "settings_incomplete"
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "fr"),
+        ("en", "en"),
+        ("en-GB,fr;q=0.5", "en"),
+        ("fr-CA, en;q=0.9", "fr"),
+        ("de, en;q=0.5", "en"),
+        ("de", "fr"),
+        ("*", "fr"),
+        (";;,,=", "fr"),
+    ],
+)
+def test_french_unless_english_is_preferred(header: str, language: str) -> None:
+    assert language_of(request(accept_language=header)) == language
+
+
+async def test_an_answer_that_goes_well_is_left_as_it_is(memory: Memory) -> None:
+    async def handler(req: func.HttpRequest) -> func.HttpResponse:
+        return responses.data({"ok": True}, 201)
+
+    response = await json_api(handler)(request())
+    assert (response.status_code, json.loads(response.get_body())) == (201, {"ok": True})
+
+
+async def test_a_failure_is_not_waited_for_to_be_noted(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await ordered(memory)
+    monkeypatch.setattr(failures, "LONGEST_SECONDS", 0.01)
+
+    async def hang() -> None:
+        await asyncio.sleep(10)
+
+    memory.associations.interference = hang
+    error = LinkExpiredError()
+    error.association_id = record.facts.association_id
+    async with asyncio.timeout(2):
+        assert (await page_of(error))[0] == 410
