@@ -30,6 +30,13 @@ class Keys:
         """
         return _base64url(_derive(self._keys[kid], "link", link_id))
 
+    def is_link_token(self, token: str, link_id: str) -> bool:
+        """Whether `token` is that of the link `link_id` under one of the keys in use: a key that is removed
+        takes its links with it.
+        """
+        derived = (self.link_token(kid, link_id) for kid in self._keys)
+        return any([hmac.compare_digest(token, known) for known in derived])
+
     def code(self, association_id: str, number: int, tenant_id: str) -> str:
         """The one-time code `number` for accepting `tenant_id`: 6 digits (RFC 4226's truncation idea)."""
         digest = _derive(self._keys[self.kid], "code", f"{association_id}.{number}.{tenant_id}")

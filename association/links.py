@@ -53,7 +53,7 @@ async def find_link(ports: Ports, token: str, purpose: Purpose) -> Link:
     link = await ports.links.find(token_hash(token))
     if link is None or link.purpose is not purpose:
         raise LinkUnknownError
-    if link.revoked_at:
+    if link.revoked_at or not ports.keys.is_link_token(token, link.link_id):
         raise LinkRevokedError(f"association_id={link.association_id}")
     if link.expires_at <= ports.now():
         raise LinkExpiredError(f"association_id={link.association_id}")

@@ -1,13 +1,15 @@
 """Links: found by their token alone, for their own purpose, while they live."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from association.errors import LinkExpiredError, LinkRevokedError, LinkUnknownError
-from association.keys import token_hash
+from association.keys import Keys, token_hash
 from association.links import add_link, find_link, mailed_token
 from association.rows import Purpose
+from association.settings import SigningKey
 from tests.memory import NOW, Memory, ordered
 
 
@@ -65,3 +67,13 @@ async def test_a_repeated_issue_meets_itself(memory: Memory) -> None:
     memory.clock.advance(days=1)
     await add_link(memory.ports, "a" * 32, Purpose.SHARE, 1, 10)
     assert list(memory.links.rows.values()) == [first]
+
+
+async def test_a_key_that_is_removed_takes_its_links_with_it(memory: Memory) -> None:
+    record = await ordered(memory)
+    token = mailed_token(memory.ports.keys, record.facts)
+    added = SigningKey("k2", b"n" * 32)
+    both = replace(memory.ports, keys=Keys((added, *memory.ports.settings.signing_keys)))
+    assert await find_link(both, token, Purpose.ASSOCIATION)
+    with pytest.raises(LinkRevokedError):
+        await find_link(replace(memory.ports, keys=Keys((added,))), token, Purpose.ASSOCIATION)

@@ -9,8 +9,9 @@ from association.errors import (
     LinkRevokedError,
     RequestInvalidError,
 )
-from association.facts import Event, Record
+from association.facts import AcceptedBy, Event, Record
 from association.links import find_link, mailed_token
+from association.release import release_tenant
 from association.rows import Claim, Purpose
 from association.session import is_live
 from association.support import LONGEST_REASON, Question, find, renew_link
@@ -152,3 +153,29 @@ async def test_an_order_without_an_administrator_is_mailed_to_nobody(memory: Mem
         await renew_link(memory.ports, record.facts.association_id, "reason")
     with pytest.raises(AssociationUnknownError):
         await renew_link(memory.ports, "f" * 32, "reason")
+
+
+async def test_a_link_whose_key_is_gone_can_be_renewed(memory: Memory) -> None:
+    record = memory.put(await ordered(memory), link_kid="gone")
+    renewed = await renew_link(memory.ports, record.facts.association_id, "key removed")
+    assert (renewed.facts.link_number, renewed.facts.link_kid) == (2, "k1")
+
+
+async def test_support_releases_the_tenant_that_is_signed_in_and_no_other(memory: Memory) -> None:
+    record, _ = await signed_in(memory, await ordered(memory), tenant_id=OTHER_TENANT)
+    identifier = record.facts.association_id
+    with pytest.raises(RequestInvalidError):
+        await release_tenant(memory.ports, identifier, TENANT, "called back")
+    assert memory.record(identifier) == record
+    released = await release_tenant(memory.ports, identifier, f" {OTHER_TENANT.upper()} ", "called back")
+    assert released.facts.accepted_by is AcceptedBy.SUPPORT
+    assert (released.events[-1].by, released.events[-1].old) == ("support", "called back")
+    assert await release_tenant(memory.ports, identifier, OTHER_TENANT, "again") == released
+
+
+async def test_without_a_sign_in_or_a_reason_no_tenant_is_released(memory: Memory) -> None:
+    record = await ordered(memory)
+    for tenant_id, reason in (("", "reason"), (TENANT, "reason"), (TENANT, " ")):
+        with pytest.raises(RequestInvalidError):
+            await release_tenant(memory.ports, record.facts.association_id, tenant_id, reason)
+    assert memory.record(record.facts.association_id) == record
