@@ -6,7 +6,7 @@ from association.errors import LimitReachedError
 from association.ports import Ports
 
 # A sign-in writes a flow row; a code is a mail to the recorded address, and five tries at it.
-MOST_PER_HOUR = {"sign_in": 60, "code_at_sign_in": 5, "code": 5}
+MOST_PER_HOUR = {"sign_in": 60, "code_at_sign_in": 5, "code": 5, "failure": 60}
 
 
 async def require_within_limit(ports: Ports, what: str, association_id: str) -> None:

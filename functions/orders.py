@@ -29,7 +29,7 @@ async def create(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("orders_read")
-@bp.route("orders/{order_number}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("orders/{*order_number}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
 @json_api
 async def read(req: func.HttpRequest) -> func.HttpResponse:
     """Where the association of an order stands."""

@@ -96,7 +96,7 @@ class Graph:
         items: list[dict[str, Any]] = []
         for _ in range(MOST_PAGES):
             page = await self._read(request, token)
-            items.extend(page.get("value", ()))
+            items.extend(page.get("value") or ())
             following = page.get("@odata.nextLink")
             if not following:
                 return items

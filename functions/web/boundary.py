@@ -23,7 +23,7 @@ from association.errors import (
 from association.keys import read_reference, reference_of
 from functions import services
 from functions.web import responses
-from functions.web.failures import note_failure
+from functions.web.failures import concerned, note_failure
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ def _bounded(
 ) -> Handler:
     @functools.wraps(handler)
     async def bounded(req: func.HttpRequest) -> func.HttpResponse:
+        concerned.set("")
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await handler(req)
@@ -104,16 +105,17 @@ def _bounded(
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as an answer
             log.error("unexpected kind=%s at=%s", type(error).__name__, _places(error))  # noqa: TRY400
             failure = AssociationError("unexpected")
-        return answer(req, failure, await _told(req, failure))
+        failure.association_id = failure.association_id or concerned.get()
+        return answer(req, failure, await _told(failure))
 
     return bounded
 
 
-async def _told(req: func.HttpRequest, error: AssociationError) -> str:
+async def _told(error: AssociationError) -> str:
     """Give the failure its reference, and note it in the log and, where one is concerned, the history."""
     reference = reference_of(services.random_seed())
     log.warning("failed code=%s reference=%s %s", error.code, reference, error.detail)
-    if error.association_id and STATUS.get(error.code, 500) >= 400:
+    if error.association_id:
         await note_failure(error, reference)
     return reference
 

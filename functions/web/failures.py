@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
+from contextvars import ContextVar
 
 from association.changes import change, changed
 from association.errors import AssociationError
 from association.facts import Change, Event, Record
+from association.limits import require_within_limit
 from association.rows import Claim
 from functions import services
 
 log = logging.getLogger(__name__)
+
+# The association that the request at hand has been let in to; "" before that, and for strangers.
+concerned: ContextVar[str] = ContextVar("concerned", default="")
 
 # The answer waits for it, after its own deadline.
 LONGEST_SECONDS = 3
@@ -27,6 +32,7 @@ async def note_failure(error: AssociationError, reference: str) -> None:
 async def _note(error: AssociationError, reference: str) -> None:
     ports = services.services().ports
     now = ports.now()
+    await require_within_limit(ports, "failure", error.association_id)
 
     def decide(record: Record) -> Change:
         event = Event(what="failed", at=now, by="service", new=error.code, reference=reference)

@@ -10,6 +10,7 @@ from association.keys import read_reference
 from association.ports import Ports
 from association.session import Session, is_about, is_live
 from functions.web.browser import Visit, form_token, read_form, read_session, read_visit, visit_name
+from functions.web.failures import concerned
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ async def enter(req: func.HttpRequest, ports: Ports) -> Visitor:
     record = await ports.associations.read(association_id) if association_id else None
     if record is None or record.facts.reference != reference:
         raise VisitMissingError
+    concerned.set(association_id)
     if session and not is_live(session, record.facts, ports.now()):
         session = None
     if session is None:

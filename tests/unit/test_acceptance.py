@@ -133,6 +133,14 @@ async def test_a_code_is_worth_nothing_once_another_tenant_signed_in(memory: Mem
     assert (facts.tenant_id, facts.accepted_by) == (OTHER_TENANT, AcceptedBy.NOBODY)
 
 
+async def test_a_session_of_another_tenant_than_the_facts_does_not_even_try(memory: Memory) -> None:
+    record, session = await unexpected(memory)
+    record = memory.put(record, tenant_id=OTHER_TENANT)
+    with pytest.raises(CodeEndedError):
+        await accept_by_code(memory.ports, record, session, code_of(memory, record))
+    assert memory.record(record.facts.association_id) == record
+
+
 async def test_another_tenant_signing_in_between_count_and_acceptance_accepts_nobody(memory: Memory) -> None:
     record, session = await unexpected(memory)
 

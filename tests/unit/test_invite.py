@@ -127,9 +127,10 @@ async def test_completing_the_order_invites(memory: Memory) -> None:
 
 async def test_a_second_order_invites_nobody_again(memory: Memory) -> None:
     await ordered(memory)
+    memory.clock.advance(days=3)
     record = await ordered(memory, order_number="CMD-2")
     assert set(record.outbox) == {"invitation-1"}
-    assert record.facts.link_number == 1
+    assert (record.facts.link_number, record.facts.link_issued_at) == (1, NOW)
 
 
 async def test_an_incomplete_second_order_stops_nobody_who_is_invited(memory: Memory) -> None:

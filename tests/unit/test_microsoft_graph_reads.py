@@ -30,8 +30,11 @@ ROLE = {"roleTemplateId": "62e90394-69f5-4237-9190-012177145e10", "displayName":
 
 
 def token(*roles: str) -> str:
-    claims = base64.urlsafe_b64encode(json.dumps({"roles": roles}).encode()).rstrip(b"=").decode()
-    return f"e30.{claims}.x"
+    parts = ({"alg": "RS256", "typ": "JWT"}, {"roles": roles})
+    head, claims = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts
+    )
+    return f"{head}.{claims}.c2ln"
 
 
 class Microsoft:
@@ -157,7 +160,6 @@ async def test_what_is_refused_could_not_be_read(graph: Graph, microsoft: Micros
         (200, "<html>"),
         (502, "<html>"),
         (403, "<html>"),
-        (200, "[]"),
     ],
     ids=str,
 )

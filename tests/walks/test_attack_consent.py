@@ -141,6 +141,26 @@ def test_a_consent_forged_by_somebody_who_is_no_administrator_binds_nothing(worl
     assert not is_bound(world, order)
 
 
+def test_an_administrator_of_another_kind_consents_and_binds_nothing(world: World) -> None:
+    """Microsoft lets a Privileged Role Administrator consent to anything; Sage asks for more."""
+    customer = world.customer("menuiserie-lambert")
+    order = world.orders(customer)
+    other = Person(world, customer.address("hugo.marchand"))
+    world.change_tenant(customer.tenant, give_role="Privileged Role Administrator", to=other.account)
+    page = other.signs_in(other.opens(world.link(order)))
+    assert page.is_headed("not_administrator.title")
+    fields = {"form_token": page.form("/sign-out")["form_token"], "continue": "1"}
+    page = other.browser.post(f"{page.url}/consent", fields, Origin=world.host)
+
+    landed = other.consents(page)
+
+    assert landed.is_headed("prerequisites.one_open")
+    assert world.tenant(customer.tenant)["consents"]
+    found = world.support(order_number=order["order_number"])
+    assert [check["cause"] for check in found["checks"]] == ["not_held", "ok", "ok"]
+    assert not is_bound(world, order)
+
+
 def test_a_colleague_with_the_role_cannot_stand_in_at_the_confirming_leg(world: World) -> None:
     customer = world.customer("boulangerie-morel")
     order, member, page = signs_in(world, customer)

@@ -82,6 +82,25 @@ def test_the_reference_of_a_failures_page_finds_its_association(world: World, kn
     assert (event["what"], event["new"]) == ("failed", "bound_to_another")
 
 
+def test_a_visitor_without_a_session_who_is_stopped_leaves_a_trace_that_support_finds(
+    world: World, known: Known
+) -> None:
+    visitor = Person(world, "")
+    page = visitor.opens(known.link)
+    stopped = failure(visitor.browser.open(f"{page.url}/sage-contact.xml"), 403, "session_missing")
+    (one,) = found(world.get("/support/associations", reference=stopped.failure_reference))
+    assert one["association_id"] == known.order["association_id"]
+
+
+def test_a_stranger_who_is_stopped_writes_into_nobodys_history(world: World, known: Known) -> None:
+    before = world.support(association_id=known.order["association_id"])["events"]
+    stopped = failure(
+        Person(world, "").opens(f"{world.host}/a/{known.order['reference']}"), 403, "visit_missing"
+    )
+    assert found(world.get("/support/associations", reference=stopped.failure_reference)) == []
+    assert world.support(association_id=known.order["association_id"])["events"] == before
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
