@@ -149,7 +149,7 @@ def read_form(
 def require_same_origin(req: func.HttpRequest, ports: Ports) -> None:
     """Raises FormForgedError unless the browser says that the request comes from our own pages."""
     origin = req.headers.get("origin", "")
-    if origin:
+    if origin and origin != "null":
         if origin != ports.settings.public_base_url:
             raise FormForgedError("reason=origin")
     elif req.headers.get("sec-fetch-site", "") != "same-origin":

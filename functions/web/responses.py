@@ -67,7 +67,9 @@ def _response(
     always = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # with no-referrer, a browser says `Origin: null` of its own page's forms (Fetch, "append a request
+        # Origin header"), and nothing would tell them from another site's
+        "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
     if settings and settings.is_https:

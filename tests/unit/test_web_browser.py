@@ -257,7 +257,7 @@ def test_every_answer_has_the_security_headers(memory: Memory) -> None:
         sent = headers(response)
         assert sent["cache-control"] == "no-store"
         assert sent["x-content-type-options"] == "nosniff"
-        assert sent["referrer-policy"] == "no-referrer"
+        assert sent["referrer-policy"] == "same-origin"
     for response in made[:2]:
         assert headers(response)["strict-transport-security"].startswith("max-age=31536000")
     assert "strict-transport-security" not in headers(responses.page("<p>", memory.ports.settings))

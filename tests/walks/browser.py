@@ -128,6 +128,8 @@ class Browser:
         fields = page.form(action)
         target = fields.pop("")
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
+        if page.headers.get("referrer-policy") == "no-referrer":
+            origin = "null"  # as the Fetch standard has it for a form's POST
         headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
         return self._go("POST", target, {**fields, **changes}, headers)
 

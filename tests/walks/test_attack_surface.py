@@ -32,6 +32,16 @@ def keyed(world: World) -> dict[str, tuple[str, str]]:
     }
 
 
+def test_orders_support_and_details_of_health_all_ask_for_a_key() -> None:
+    anonymous = {
+        one.trigger["route"]
+        for one in index_app(ROOT)
+        if one.kind == "httpTrigger" and one.trigger["authLevel"] == "anonymous"
+    }
+    assert {"a/{reference}", "health"} <= anonymous
+    assert [route for route in anonymous if route.startswith(("orders", "support", "health/"))] == []
+
+
 def test_no_address_with_a_key_answers_without_one_or_with_a_wrong_one(world: World) -> None:
     addresses = keyed(world)
     assert len(addresses) >= 5
@@ -382,7 +392,7 @@ def test_every_page_is_framed_by_nobody_and_runs_no_foreign_script(world: World,
     origins = (values["MICROSOFT_LOGIN_ORIGIN"], values["PORTAL_URL"].rstrip("/"))
     assert policy["form-action"].split() == ["'self'", *origins]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cache-Control"] == "no-store"
     assert scripts_of(answer.content) == []
 

@@ -91,7 +91,7 @@ def protected(page: Page, world: World) -> None:
     allowed = {"'self'", values["MICROSOFT_LOGIN_ORIGIN"], values["PORTAL_URL"].rstrip("/")}
     assert set(policy["form-action"].split()) == allowed
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
     assert headers["content-type"] == "text/html; charset=utf-8"
@@ -156,7 +156,7 @@ def test_redirects_are_not_kept_and_tell_nobody_where_one_came_from(world: World
     answer = Browser().hold(world.invites(world.customer("menuiserie-lambert")))
     assert answer.status_code == 303
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 ASSETS = {
