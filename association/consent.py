@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from association.changes import change, changed
 from association.errors import (
+    SAYS_NOTHING_OF_THE_TENANT,
     AccountChangedError,
     Answer,
     MicrosoftRefusedError,
@@ -24,8 +25,6 @@ from association.session import Session, is_about
 from association.sign_in import note_departure
 
 REQUIRED_ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
-# Trouble of Microsoft's, or of ours with our credential: no reason to ask for consent again.
-SAYS_NOTHING_OF_THE_TENANT = (Answer.THROTTLED, Answer.UNAVAILABLE, Answer.OUR_CREDENTIAL)
 # Seconds until the next look, by attempt: quick at first, for most consents are there within a minute.
 BACK_OFF = (2, 3, 5, 5, 10, 10, 15, 30, 30, 60)
 

@@ -32,6 +32,10 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
+# Trouble of Microsoft's, or of ours with our credential: no reason to ask for consent again.
+SAYS_NOTHING_OF_THE_TENANT = (Answer.THROTTLED, Answer.UNAVAILABLE, Answer.OUR_CREDENTIAL)
+
+
 class AssociationError(Exception):
     """The base. `code` names the failure; `values` fill the placeholders of its texts."""
 

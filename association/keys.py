@@ -30,6 +30,10 @@ class Keys:
         """
         return _base64url(_derive(self._keys[kid], "link", link_id))
 
+    def knows(self, kid: str) -> bool:
+        """Whether the key of that name is still in use."""
+        return kid in self._keys
+
     def is_link_token(self, token: str, link_id: str) -> bool:
         """Whether `token` is that of the link `link_id` under one of the keys in use: a key that is removed
         takes its links with it.

@@ -15,6 +15,7 @@ from association.errors import (
     FlowBusyError,
     FlowExpiredError,
     LinkRevokedError,
+    SessionMissingError,
     StateUnknownError,
 )
 from association.facts import Facts, Record
@@ -109,6 +110,15 @@ def require_same_link(flow: Flow, facts: Facts) -> None:
     """
     if flow.link_number != facts.link_number or facts.link_revoked_at:
         raise LinkRevokedError(f"association_id={facts.association_id}")
+
+
+def require_same_sign_in(flow: Flow, facts: Facts) -> None:
+    """No session comes of a leg that was begun in a session since ended by sign-out or change of account.
+
+    Raises SessionMissingError.
+    """
+    if facts.sessions_from and flow.expires_at - LIFETIME < facts.sessions_from:
+        raise SessionMissingError(f"association_id={facts.association_id}")
 
 
 async def _begin(

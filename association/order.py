@@ -57,7 +57,7 @@ def parse_order(body: Any) -> OrderRequest:
         partner_email=partner("email", _email),
         model=read("model", _model),
         subscription=read("subscription", _subscription),
-        language=read("language", _language, "fr"),
+        language=read("language", _language, ""),
         administrator_email=read("administrator_email", _email, ""),
         mpn_id=read("mpn_id", _mpn_id, ""),
         office365_users=read("office365_users", _users, 0),

@@ -9,6 +9,7 @@ from association.facts import Change, Event, Facts, Order, Person, Record
 from association.keys import reference_of
 from association.order import OrderRequest
 
+DEFAULT_LANGUAGE = "fr"
 COMPARED = (
     "company_name",
     "partner_number",
@@ -29,7 +30,7 @@ def create(association_id: str, request: OrderRequest, now: datetime) -> Change:
         association_id=association_id,
         reference=reference_of(association_id),
         created_at=now,
-        language=request.language,
+        language=order.language,
         customer_number=request.customer_number,
         company_name=request.company_name,
         partner_number=request.partner_number,
@@ -105,7 +106,7 @@ def _people_and_order(
         partner_name=request.partner_name,
         model=request.model,
         subscription=request.subscription,
-        language=request.language,
+        language=request.language or (known.language if known else DEFAULT_LANGUAGE),
         administrator=numbers.get(request.administrator_email, known.administrator if known else 0),
         partner_contact=numbers[request.partner_email],
         mpn_id=request.mpn_id or (known.mpn_id if known else ""),

@@ -75,8 +75,9 @@ async def complete_sign_in(
 
 
 def is_accepted(facts: Facts, identity: Identity) -> bool:
-    """Whether this identity's tenant may be the customer's: by domain, by code, by support."""
-    return facts.tenant_id == identity.tenant_id and facts.accepted_by is not AcceptedBy.NOBODY
+    """Whether this identity's tenant may be the customer's: by domain, by support, by code for members."""
+    refused = (AcceptedBy.NOBODY, AcceptedBy.CODE) if identity.is_guest else (AcceptedBy.NOBODY,)
+    return facts.tenant_id == identity.tenant_id and facts.accepted_by not in refused
 
 
 def open_session(ports: Ports, record: Record, identity: Identity) -> Session:

@@ -46,8 +46,9 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
     record = await ports.associations.read(association_id)
     if record is None:
         raise AssociationUnknownError(f"association_id={association_id}")
-    if not record.facts.administrator:
-        raise RequestInvalidError({"administrator_email": "missing"})
+    missing = _never_invited_for(record)
+    if missing:
+        raise RequestInvalidError(dict.fromkeys(missing, "missing"))
     number = record.facts.link_number + 1
     await add_link(ports, association_id, Purpose.ASSOCIATION, number, ports.settings.link_days)
     renewed = await change(ports, association_id, _renewal(ports, number, given), record)
@@ -56,6 +57,13 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
         with contextlib.suppress(KeyError):
             await ports.links.revoke(token_hash(mailed_token(ports.keys, record.facts)), ports.now())
     return renewed
+
+
+def _never_invited_for(record: Record) -> tuple[str, ...]:
+    """What the orders still lack, where no link has been issued because of it."""
+    if record.facts.link_number:
+        return ()
+    return tuple(dict.fromkeys(name for order in record.orders.values() for name in order.missing))
 
 
 def checked_reason(reason: str) -> str:

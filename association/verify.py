@@ -22,7 +22,7 @@ from association.consent import (
 from association.errors import AccountChangedError, Answer, IdTokenInvalidError, MicrosoftRefusedError
 from association.facts import AcceptedBy, Change, Check, Event, Record
 from association.identity import Identity, TenantFacts
-from association.legs import Departure, begin_confirm, require_same_link
+from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
 from association.ports import Ports
 from association.prerequisites import judge
 from association.progress import is_proven
@@ -132,6 +132,7 @@ async def _note_checks(
     def decide(record: Record) -> Change:
         facts = record.facts
         require_same_link(flow, facts)
+        require_same_sign_in(flow, facts)
         if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
             raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
         event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))

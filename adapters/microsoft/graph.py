@@ -9,9 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from adapters.microsoft.graph_answers import checked, licence, role, subscription
 from adapters.microsoft.id_token import roles_of
-from association.errors import Answer, MicrosoftRefusedError, MicrosoftUnavailableError
-from association.identity import Licence, PersonFacts, Role, Subscription, TenantFacts
+from association.errors import (
+    SAYS_NOTHING_OF_THE_TENANT,
+    MicrosoftRefusedError,
+    MicrosoftUnavailableError,
+)
+from association.identity import PersonFacts, TenantFacts
 from association.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,11 +47,14 @@ class Graph:
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
         """What the tenant is and has bought, by the app's own access; None for what can't be read.
 
-        Raises MicrosoftUnavailableError when Microsoft does not answer.
+        Raises MicrosoftUnavailableError when Microsoft does not answer, MicrosoftRefusedError when its
+        refusal says nothing of the tenant.
         """
         try:
             token = await self._app_token(tenant_id)
-        except MicrosoftRefusedError:
+        except MicrosoftRefusedError as error:
+            if error.answer in SAYS_NOTHING_OF_THE_TENANT:
+                raise
             return TenantFacts()
         organisations, subscriptions = await asyncio.gather(
             self._read_or_none(self._organization(), token),
@@ -62,7 +70,7 @@ class Graph:
             ),
             subscriptions=None
             if subscriptions is None
-            else tuple(_subscription(item) for item in subscriptions),
+            else tuple(subscription(item) for item in subscriptions),
         )
 
     async def person_facts(self, access_token: str) -> PersonFacts:
@@ -75,8 +83,8 @@ class Graph:
             self._read_or_none(self._licence_details(), access_token),
         )
         return PersonFacts(
-            roles=None if roles is None else tuple(_role(item) for item in roles),
-            licences=None if licences is None else tuple(_licence(item) for item in licences),
+            roles=None if roles is None else tuple(role(item) for item in roles),
+            licences=None if licences is None else tuple(licence(item) for item in licences),
         )
 
     async def close(self) -> None:
@@ -115,7 +123,7 @@ class Graph:
             raise MicrosoftUnavailableError(f"call=graph kind={type(error).__name__}") from None
         except ValueError:
             raise MicrosoftUnavailableError("call=graph reason=not_json") from None
-        return _checked(response, body)
+        return checked(response, body)
 
     def _next(self, link: str, before: "RequestInformation") -> "RequestInformation":
         from kiota_abstractions.request_information import RequestInformation
@@ -201,45 +209,3 @@ def _natively(request: "RequestInformation") -> "RequestInformation":
 
     request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
     return request
-
-
-def _checked(response: "httpx.Response", body: Any) -> dict[str, Any]:
-    if response.is_success and isinstance(body, dict):
-        return body
-    error = body.get("error", {}) if isinstance(body, dict) else {}
-    detail = f"call=graph status={response.status_code} request_id={response.headers.get('request-id', '')}"
-    if response.status_code >= 500 or response.status_code == 429 or not isinstance(error, dict):
-        raise MicrosoftUnavailableError(detail)
-    raise MicrosoftRefusedError(
-        Answer.UNKNOWN,
-        correlation_id=response.headers.get("client-request-id", ""),
-        detail=f"{detail} code={str(error.get('code', ''))[:60]}",
-    )
-
-
-def _subscription(item: dict[str, Any]) -> Subscription:
-    return Subscription(
-        sku_id=str(item.get("skuId", "")).lower(),
-        part_number=str(item.get("skuPartNumber", "")),
-        status=str(item.get("capabilityStatus", "")),
-        plan_ids=frozenset(_plans(item)),
-    )
-
-
-def _licence(item: dict[str, Any]) -> Licence:
-    return Licence(
-        sku_id=str(item.get("skuId", "")).lower(),
-        part_number=str(item.get("skuPartNumber", "")),
-        plans=_plans(item),
-    )
-
-
-def _plans(item: dict[str, Any]) -> dict[str, str]:
-    return {
-        str(plan.get("servicePlanId", "")).lower(): str(plan.get("provisioningStatus", ""))
-        for plan in item.get("servicePlans") or ()
-    }
-
-
-def _role(item: dict[str, Any]) -> Role:
-    return Role(template_id=str(item.get("roleTemplateId") or ""), name=str(item.get("displayName") or ""))

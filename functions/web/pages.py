@@ -112,10 +112,19 @@ def _done(visitor: Visitor, _: Progress) -> dict[str, Any]:
     return {
         "bound_at": facts.bound_at,
         "download": f"{visitor.path}/sage-contact.xml",
-        "share_url": f"{settings.public_base_url}/addin?k={share_token(visitor.ports.keys, facts)}",
+        "share_url": _share_url(visitor),
         "share_ends": facts.share_expires_at,
         "portal_url": settings.portal_url,
     }
+
+
+def _share_url(visitor: Visitor) -> str:
+    """The share link, or "" when it has ended, by its date or with its signing key."""
+    ports, facts = visitor.ports, visitor.facts
+    ended = facts.share_expires_at is None or facts.share_expires_at <= ports.now()
+    if ended or not ports.keys.knows(facts.share_kid):
+        return ""
+    return f"{ports.settings.public_base_url}/addin?k={share_token(ports.keys, facts)}"
 
 
 _PAGES: dict[Cause, tuple[str, Fill]] = {

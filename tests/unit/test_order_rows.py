@@ -136,3 +136,10 @@ def test_who_signed_in_is_not_taken_for_the_administrator_an_order_lacks() -> No
     record = joined(record, "administrator_email", order_number="CMD-2")
     assert record.orders["CMD-2"].missing == ("administrator_email",)
     assert record.facts.administrator == 0
+
+
+def test_a_repeat_that_leaves_the_language_out_is_a_repeat() -> None:
+    english = recorded(language="en")
+    assert english.facts.language == "en"
+    assert join(english, request("language"), NOW) is None
+    assert recorded("language").facts.language == "fr"

@@ -237,3 +237,10 @@ async def test_a_sign_in_for_an_association_that_is_gone_is_refused(memory: Memo
     memory.entra.redeemed = identity(memory)
     with pytest.raises(AssociationUnknownError):
         await complete_sign_in(memory.ports, flow, {"code": "c"})
+
+
+async def test_a_guest_gets_no_session_by_a_code_that_a_member_typed(memory: Memory) -> None:
+    record, _ = await signed_in(memory, await ordered(memory), tenant_id=OTHER_TENANT)
+    record = memory.put(record, accepted_by=AcceptedBy.CODE)
+    with pytest.raises(GuestUnexpectedError):
+        await signed_in(memory, record, tenant_id=OTHER_TENANT, is_guest=True)

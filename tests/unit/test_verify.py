@@ -14,6 +14,7 @@ from association.errors import (
     LinkRevokedError,
     MicrosoftRefusedError,
     MicrosoftUnavailableError,
+    SessionMissingError,
 )
 from association.facts import AcceptedBy, Check, Prerequisite, Record, Result
 from association.identity import PersonFacts, TenantFacts
@@ -21,6 +22,7 @@ from association.legs import Departure
 from association.progress import Cause, progress
 from association.rows import Flow, Leg
 from association.session import Session
+from association.sign_out import sign_out
 from association.support import renew_link
 from association.verify import complete_confirm, confirm, may_bind, recheck
 from tests.memory import (
@@ -358,3 +360,13 @@ async def test_a_tenant_accepted_by_code_or_support_need_not_list_the_domain(mem
 
 async def test_a_guest_may_bind_the_tenant_that_is_expected_by_its_domain(memory: Memory) -> None:
     assert may_bind(memory.put(await agreeing(memory), is_guest=True), identity(memory), tenant_facts())
+
+
+async def test_a_confirming_leg_that_was_under_way_at_the_sign_out_opens_no_session(memory: Memory) -> None:
+    record, _ = await consented(memory)
+    flow = await shown(memory, record)
+    memory.clock.advance(seconds=5)
+    await sign_out(memory.ports, record)
+    with pytest.raises(SessionMissingError):
+        await complete_confirm(memory.ports, flow, {"code": "code"})
+    assert not memory.record(record.facts.association_id).facts.is_bound
