@@ -38,11 +38,12 @@ def token_of(page: Page) -> str:
 
 
 def told(world: World, order: dict[str, Any]) -> list[str]:
-    """The history but for noted failures, and how many mails there are."""
-    found = world.support(order_number=order["order_number"])
+    """The history but for noted failures and sent mails, and which mails there are."""
+    rows = world.rows("associations", order["association_id"])
     by_us = ("failed", "mail_sent")
-    events = [event["what"] for event in found["events"] if event["what"] not in by_us]
-    return [*events, *(mail["key"] for mail in found["mails"])]
+    events = [row["what"] for row in rows if row["RowKey"].startswith("event.") and row["what"] not in by_us]
+    assert "order_received" in events
+    return [*events, *(row["RowKey"] for row in rows if row["RowKey"].startswith("outbox."))]
 
 
 def session_cookie(browser: Browser) -> tuple[tuple[str, str], str]:
