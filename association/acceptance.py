@@ -11,7 +11,7 @@ from hmac import compare_digest
 from association.changes import change, changed, new_mails
 from association.errors import AccountChangedError, CodeEndedError, CodeWrongError, GuestUnexpectedError
 from association.facts import AcceptedBy, Change, Event, Facts, Mail, Record
-from association.limits import require_within_limit
+from association.limits import require_code_left
 from association.ports import Ports
 from association.session import Session, is_about
 
@@ -25,7 +25,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
     `again` sends a new one in any case. Raises LimitReachedError, GuestUnexpectedError for a guest, and
     AccountChangedError when somebody else has signed in since.
     """
-    await require_within_limit(ports, "code" if again else "code_at_sign_in", record.facts.association_id)
+    await require_code_left(ports, record.facts, "code" if again else "code_at_sign_in")
     now = ports.now()
 
     def decide(current: Record) -> Change | None:

@@ -20,23 +20,15 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
-from uuid import UUID
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from association.errors import NotBoundError, SettingsIncompleteError
+from association.errors import NotBoundError
+from association.settings import GUID
 
 TEMPLATE_VERSION = "1.0.0.0"
 """The manifest's version. Outlook takes a changed manifest only under a higher one, so every change of the
 template or of its texts raises it."""
 
-URL_LENGTH = 2048  # the schema's limit for an address
-
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_ADDRESS = re.compile(  # https, or http on localhost; no user; after the host RFC 3986's characters alone
-    r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://localhost)(?::[0-9]{1,5})?"
-    r"(?:[/?#][a-z0-9\-._~:/?#@!$&'()*+,;=%]*)?",
-    re.IGNORECASE,
-)
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'  # RFC 9110 §8.8.3
 _ENTITY_TAGS = re.compile(rf"[ \t,]*{_ENTITY_TAG}(?:[ \t]*,[ \t,]*{_ENTITY_TAG})*[ \t,]*")
 
@@ -68,38 +60,22 @@ def tenant_add_in(
 ) -> AddIn:
     """The add-in of the bound tenant `tenant_id`.
 
-    `product_id`, `public_base_url`, `taskpane_url` and `portal_url` are the settings' values; the task
-    pane's address keeps its own query and gains `tenant=<tenant_id>`. That parameter only routes: whoever
-    holds the file can read it, so the pane takes identity from a token alone.
+    `product_id`, `public_base_url`, `taskpane_url` and `portal_url` are the settings' values, which
+    `association.settings` has held to the manifest's rules; the task pane's address keeps its own query and
+    gains `tenant=<tenant_id>`. That parameter only routes: whoever holds the file can read it, so the pane
+    takes identity from a token alone.
 
-    Raises NotBoundError for a tenant that is no GUID, SettingsIncompleteError naming every bad setting.
+    Raises NotBoundError for a tenant that is no GUID.
     """
-    if not _GUID.fullmatch(tenant_id):
+    tenant = tenant_id.lower()
+    if not GUID.fullmatch(tenant):
         raise NotBoundError("tenant_id is not a GUID")
-    tenant = str(UUID(tenant_id))
-    pane = _with_tenant(taskpane_url, tenant) if _is_address(taskpane_url) else ""
-    sound = {
-        "ADDIN_PRODUCT_ID": bool(_GUID.fullmatch(product_id)),
-        "PUBLIC_BASE_URL": _is_address(public_base_url) and not re.search(r"[?#]", public_base_url),
-        "ADDIN_TASKPANE_URL": _is_address(pane),
-        "PORTAL_URL": _is_address(portal_url),
-    }
-    if not all(sound.values()):
-        raise SettingsIncompleteError(tuple(name for name, is_sound in sound.items() if not is_sound))
-    base = public_base_url.rstrip("/")
-    return AddIn(tenant, str(UUID(product_id)), TEMPLATE_VERSION, base, pane, portal_url)
-
-
-def _is_address(url: str) -> bool:
-    return len(url) <= URL_LENGTH and bool(_ADDRESS.fullmatch(url))
+    pane = _with_tenant(taskpane_url, tenant)
+    return AddIn(tenant, product_id, TEMPLATE_VERSION, public_base_url, pane, portal_url)
 
 
 def _with_tenant(url: str, tenant_id: str) -> str:
-    """The task pane's address with the tenant in its query; empty where a `tenant` already stands there,
-    because of two the pane could read the wrong one."""
     parts = urlsplit(url)
-    if any(name == "tenant" for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
-        return ""
     query = "&".join(filter(None, (parts.query, urlencode({"tenant": tenant_id}))))
     return urlunsplit(parts._replace(query=query))
 

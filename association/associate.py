@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 from association.changes import change, changed, new_mails
 from association.facts import Binding, Change, Event, Facts, Mail, Record
@@ -10,8 +9,7 @@ from association.identity import Identity, TenantFacts
 from association.links import add_link, link_end
 from association.ports import Ports
 from association.rows import Claim, Purpose, Task, TaskKind
-
-SETTLE_AFTER = timedelta(minutes=15)
+from association.settle import SETTLE_AFTER
 
 
 async def bind(
@@ -35,7 +33,8 @@ async def bind(
     standing = await ports.claims.claim("tenant", identity.tenant_id, mine)
     if standing.association_id != facts.association_id:
         return await _note_conflict(ports, record, identity)
-    await add_link(ports, facts.association_id, Purpose.SHARE, generation, ports.settings.share_days)
+    number = facts.share_number + 1
+    await add_link(ports, facts.association_id, Purpose.SHARE, number, ports.settings.share_days)
     return await _note_binding(ports, record, _binding(ports, record, identity, tenant), agrees)
 
 
@@ -80,7 +79,7 @@ async def _note_binding(
             bound_at=binding.at,
             bound_by=binding.person,
             conflict_at=None,
-            share_number=binding.generation,
+            share_number=facts.share_number + 1,
             share_kid=ports.keys.kid,
             share_expires_at=link_end(binding.at, ports.settings.share_days),
         )

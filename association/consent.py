@@ -7,7 +7,7 @@ https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from association.changes import change, changed
+from association.changes import SAFETY_DELAY, change, changed
 from association.errors import (
     SAYS_NOTHING_OF_THE_TENANT,
     AccountChangedError,
@@ -25,8 +25,11 @@ from association.session import Session, is_about
 from association.sign_in import note_departure
 
 REQUIRED_ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
+# Microsoft's own trouble on the way back: nobody refused anything, and trying again may mend it.
+NOT_THE_CUSTOMERS = (*SAYS_NOTHING_OF_THE_TENANT, Answer.PROVISIONING)
 # Seconds until the next look, by attempt: quick at first, for most consents are there within a minute.
 BACK_OFF = (2, 3, 5, 5, 10, 10, 15, 30, 30, 60)
+FIRST_LOOK = timedelta(seconds=BACK_OFF[0])
 
 
 def require_accepted(record: Record, session: Session) -> None:
@@ -54,7 +57,8 @@ async def complete_consent(
     """Note how the consent ended, and whether access is there yet.
 
     `error` is looked at before `admin_consent` (a refusal carries `admin_consent=True` as well). Raises
-    AccountChangedError when the redirect names another tenant than the one that was asked, LinkRevokedError.
+    AccountChangedError when the redirect names another tenant than the one that was asked, LinkRevokedError,
+    MicrosoftUnavailableError when it tells of Microsoft's own trouble.
     """
     if "error" in answer:
         return await _note_refusal(ports, flow, answer)
@@ -62,9 +66,11 @@ async def complete_consent(
     if granted.lower() != "true" or tenant.lower() != flow.tenant_id:
         raise AccountChangedError(f"association_id={flow.association_id} leg=consent")
     is_proven = await has_access(ports, flow.tenant_id)
+    if not is_proven:
+        await look_later(ports, flow.association_id, SAFETY_DELAY)
     record = await _note_consent(ports, flow, is_proven, read)
-    if not is_proven and record.facts.tenant_id == flow.tenant_id:
-        await _look_again(ports, record.facts.association_id, 0)
+    if is_awaited(record.facts, ports.now()):
+        await look_later(ports, flow.association_id)
     return record
 
 
@@ -98,6 +104,11 @@ async def look_for_access(ports: Ports, task: Task) -> None:
         await note_access(ports, record, record.facts.tenant_id)
     else:
         await _look_again(ports, task.association_id, task.attempt + 1)
+
+
+async def look_later(ports: Ports, association_id: str, delay: timedelta = FIRST_LOOK) -> None:
+    """Have the background look for access after `delay`; sent once before a change and once after it."""
+    await ports.tasks.send(Task(kind=TaskKind.ACCESS, association_id=association_id), delay)
 
 
 async def note_access(ports: Ports, record: Record, tenant_id: str) -> Record:
@@ -167,11 +178,17 @@ async def _note_refusal(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> 
             correlation_id=refusal.correlation_id,
         )
         noted: dict[str, object] = {"left_at": None, "left_leg": ""}
-        if record.facts.tenant_id == flow.tenant_id:
-            noted |= {"consent_refused_at": now, "consent_refusal": str(refusal.answer or Answer.UNKNOWN)}
+        if record.facts.tenant_id == flow.tenant_id and refusal.answer not in NOT_THE_CUSTOMERS:
+            noted |= {"consent_refused_at": now, "consent_refusal": str(refusal.answer)}
+            if record.facts.access_proven_at is None:
+                # the newest answer counts: an earlier consent that never opened anything is over
+                noted |= {"consented_at": None, "access_lost_at": None}
         return changed(record, event, **noted)
 
-    return await change(ports, flow.association_id, decide)
+    record = await change(ports, flow.association_id, decide)
+    if refusal.answer in NOT_THE_CUSTOMERS:
+        raise MicrosoftUnavailableError(str(refusal))
+    return record
 
 
 async def _note_consent(ports: Ports, flow: Flow, is_proven: bool, read: Record | None) -> Record:

@@ -46,8 +46,6 @@ class AssociationError(Exception):
         super().__init__(detail or self.code)
         self.detail = detail
         self.values = values
-        # set by whoever knows which association was concerned, for the page's button and the history
-        self.association_id = ""
 
 
 class SettingsIncompleteError(AssociationError):
@@ -74,6 +72,12 @@ class LinkExpiredError(AssociationError):
 
 class LinkRevokedError(AssociationError):
     code = "link_revoked"
+
+
+class ShareEndedError(AssociationError):
+    """The users' share link, or the visit that opening it left in the browser, is over."""
+
+    code = "share_ended"
 
 
 class VisitMissingError(AssociationError):
@@ -166,12 +170,6 @@ class CodeEndedError(AssociationError):
     """The one-time code is too old, tried too often, or was asked for in another session."""
 
     code = "code_ended"
-
-
-class TenantBoundElsewhereError(AssociationError):
-    """The tenant belongs to another customer's association."""
-
-    code = "tenant_bound_elsewhere"
 
 
 class NotBoundError(AssociationError):

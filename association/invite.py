@@ -4,8 +4,9 @@ Claims come first, each written only if absent, so that two orders of one custom
 and a repeated order meets itself; then one transaction holds facts, order, history and mails.
 """
 
+import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from association.changes import commit, new_mails
 from association.errors import ConcurrentChangeError, OrderConflictError
@@ -16,8 +17,8 @@ from association.order import OrderRequest
 from association.order_rows import create, join
 from association.ports import Ports
 from association.rows import Claim, Purpose, Task, TaskKind
+from association.settle import SETTLE_AFTER
 
-SETTLE_AFTER = timedelta(minutes=15)
 ATTEMPTS = 8
 
 
@@ -107,7 +108,7 @@ def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change
     mail = Mail(
         key=f"order_incomplete-{order_number}",
         kind="order_incomplete",
-        person=wanted.facts.partner_contact,
+        person=wanted.orders[0].partner_contact,
         created_at=now,
         about=order_number,
     )
@@ -116,8 +117,7 @@ def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change
 
 async def _with_lookups(ports: Ports, record: Record) -> Record:
     """Add the hints by which support finds the association; a repeat writes them again, which heals them."""
-    for person in (record.person(record.facts.administrator), record.person(record.facts.partner_contact)):
-        if person.email:
-            hint = ports.keys.address_hints(person.email)[0]
-            await ports.lookups.add("email", hint, record.facts.association_id)
+    hints = {ports.keys.address_hints(person.email)[0] for person in record.people.values() if person.email}
+    identifier = record.facts.association_id
+    await asyncio.gather(*(ports.lookups.add("email", hint, identifier) for hint in hints))
     return record

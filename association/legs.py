@@ -81,19 +81,20 @@ def flow_cookie_name(state: str) -> str:
 async def arrive(ports: Ports, state: str, browser_secret: str, legs: tuple[Leg, ...]) -> Flow:
     """The flow of a callback.
 
-    Raises StateUnknownError, BrowserUnknownError or FlowExpiredError: all of them answered by a page with
-    one button that starts again.
+    Raises StateUnknownError or BrowserUnknownError.
     """
     flow = await ports.flows.find(token_hash(state))
     if flow is None or flow.leg not in legs:
         raise StateUnknownError
     if not compare_digest(flow.browser, token_hash(browser_secret)):
         raise BrowserUnknownError(f"association_id={flow.association_id}")
-    if flow.expires_at <= ports.now():
-        expired = FlowExpiredError(f"association_id={flow.association_id}")
-        expired.association_id = flow.association_id
-        raise expired
     return flow
+
+
+def require_in_time(ports: Ports, flow: Flow) -> None:
+    """Raises FlowExpiredError when the leg took too long."""
+    if flow.expires_at <= ports.now():
+        raise FlowExpiredError(f"association_id={flow.association_id}")
 
 
 async def take(ports: Ports, flow: Flow) -> Flow:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from association.errors import LinkExpiredError, LinkRevokedError, LinkUnknownError
+from association.errors import LinkExpiredError, LinkRevokedError, LinkUnknownError, ShareEndedError
 from association.facts import Facts
 from association.keys import Keys, token_hash
 from association.ports import Ports
@@ -30,7 +30,8 @@ def share_token(keys: Keys, facts: Facts) -> str:
 
 async def add_link(ports: Ports, association_id: str, purpose: Purpose, number: int, days: int) -> Link:
     """Store link `number` under its token's hash and return it. Done before the facts that name it are
-    written: until then nobody can hold its token, and a repeat meets the same row.
+    written: until then nobody can hold its token, and a repeat meets the same row, which ends with the
+    later of both.
     """
     identifier = link_id(association_id, purpose, number)
     link = Link(
@@ -58,6 +59,17 @@ async def find_link(ports: Ports, token: str, purpose: Purpose) -> Link:
     if link.expires_at <= ports.now():
         raise LinkExpiredError(f"association_id={link.association_id}")
     return link
+
+
+async def find_share(ports: Ports, token: str) -> Link:
+    """The live share link behind `token`; its users are not told of the administrator's link.
+
+    Raises LinkUnknownError for a token never issued, ShareEndedError for one that opens nothing any more.
+    """
+    try:
+        return await find_link(ports, token, Purpose.SHARE)
+    except (LinkExpiredError, LinkRevokedError) as error:
+        raise ShareEndedError(error.detail) from error
 
 
 def link_end(now: datetime, days: int) -> datetime:

@@ -140,7 +140,8 @@ def _email(value: Any) -> str:
         address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise ValueError("not_an_address") from error
-    return address.normalized
+    # the form that mail servers and discovery take, whatever the domain is written in
+    return address.ascii_email or address.normalized
 
 
 def _mpn_id(value: Any) -> str:

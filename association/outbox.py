@@ -9,16 +9,19 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+from association.acceptance import CODE_LIFETIME
 from association.changes import change, changed
 from association.errors import MailRefusedError
 from association.facts import Change, Event, Mail, MailStatus, Record
 from association.links import mailed_token, share_token
+from association.organisation import organisation
 from association.ports import Ports
 from association.rows import Task
 
-LEASE = timedelta(seconds=90)
+# longer than a slow mail server may take over all steps of its dialogue
+LEASE = timedelta(minutes=3)
 MOST_ATTEMPTS = 5
-BACK_OFF = (5, 15, 60, 300)
+BACK_OFF = (30, 300, 1800, 7200)
 
 
 async def deliver(ports: Ports, task: Task) -> None:
@@ -69,7 +72,7 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["ends"] = facts.link_expires_at
     elif mail.kind == "code":
         values["code"] = ports.keys.code(facts.association_id, mail.number, facts.tenant_id)
-        values["minutes"] = 10
+        values["minutes"] = int(CODE_LIFETIME.total_seconds() // 60)
         values["organisation"] = organisation(record)
     elif mail.kind == "unexpected":
         values["organisation"] = organisation(record)
@@ -82,13 +85,6 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["order_number"] = mail.about
         values["missing"] = record.orders[mail.about].missing
     return values
-
-
-def organisation(record: Record) -> str:
-    """The organisation's name for people: Microsoft's once bound, the account's domain before that."""
-    bound = record.bindings.get(record.facts.generation)
-    username = record.person(record.facts.account).username
-    return (bound.organisation if bound else "") or username.rpartition("@")[2] or record.facts.tenant_id
 
 
 async def _come_back_if_leased(ports: Ports, task: Task) -> None:

@@ -65,6 +65,9 @@ Verdict = tuple[Result, str, str]
 
 def judge(who: Identity, tenant: TenantFacts, person: PersonFacts, now: datetime) -> tuple[Check, ...]:
     """One Check per prerequisite for `who`, judged from what was read of the tenant and the person."""
+    if tenant.tenant_id != who.tenant_id:
+        # the organisation did not show itself as this tenant: nothing read beside it counts
+        tenant = TenantFacts()
     verdicts = {
         Prerequisite.ADMINISTRATOR: _administrator(person),
         Prerequisite.PREMIUM: _premium(tenant, person),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from association.facts import AcceptedBy, Check, Facts, Prerequisite, Record, Result
+from association.facts import AcceptedBy, Check, Facts, MailStatus, Prerequisite, Record, Result
 
 # Entra's directory is eventually consistent; past this, waiting longer has stopped being the answer.
 PROPAGATION_LIMIT = timedelta(minutes=15)
@@ -49,6 +49,7 @@ class Cause(StrEnum):
     ORDER_INCOMPLETE = "order_incomplete"
     LINK_REVOKED = "link_revoked"
     LINK_EXPIRED = "link_expired"
+    MAIL_FAILED = "mail_failed"
     NOT_STARTED = "not_started"
     LEFT_FOR_MICROSOFT = "left_for_microsoft"
     TENANT_UNEXPECTED = "tenant_unexpected"
@@ -75,7 +76,7 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where an association stands. `since` is when the present cause began; `failed` the checks behind it."""
+    """Where an association stands. `since` is when the present cause began."""
 
     step: Step
     state: State
@@ -83,7 +84,6 @@ class Progress:
     who: Who
     since: datetime
     steps: tuple[StepState, ...]
-    failed: tuple[Prerequisite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,6 @@ def progress(record: Record, now: datetime) -> Progress:
         who=position.who,
         since=position.since,
         steps=_steps(record.facts, position),
-        failed=tuple(check.key for check in current_checks(record) if check.result is Result.FAILED),
     )
 
 
@@ -126,18 +125,13 @@ def is_proven(record: Record) -> bool:
     return len(checks) == len(Prerequisite) and all(check.result is Result.OK for check in checks)
 
 
-def has_left(facts: Facts) -> bool:
-    """Whether somebody went to Microsoft and hasn't come back."""
-    return facts.left_at is not None
-
-
 def _position(record: Record, now: datetime) -> _Position:
     facts = record.facts
     if facts.is_bound:
         return _Position(Step.DONE, Cause.NONE, Who.NOBODY, facts.bound_at or facts.created_at, State.DONE)
     if facts.conflict_at:
         return _blocked(Step.PREREQUISITES, Cause.TENANT_BOUND_ELSEWHERE, Who.SUPPORT, facts.conflict_at)
-    return _link(facts, now) or _identification(facts) or _authorisation(facts, now) or _checks(record)
+    return _link(facts, now) or _identification(record) or _authorisation(facts, now) or _checks(record)
 
 
 def _blocked(step: Step, cause: Cause, who: Who, since: datetime) -> _Position:
@@ -150,13 +144,16 @@ def _link(facts: Facts, now: datetime) -> _Position | None:
     if facts.link_revoked_at:
         return _blocked(Step.IDENTIFICATION, Cause.LINK_REVOKED, Who.SUPPORT, facts.link_revoked_at)
     if facts.link_expires_at <= now:
-        return _blocked(Step.IDENTIFICATION, Cause.LINK_EXPIRED, Who.ADMINISTRATOR, facts.link_expires_at)
+        return _blocked(Step.IDENTIFICATION, Cause.LINK_EXPIRED, Who.SUPPORT, facts.link_expires_at)
     return None
 
 
-def _identification(facts: Facts) -> _Position | None:
-    step = Step.IDENTIFICATION
+def _identification(record: Record) -> _Position | None:
+    facts, step = record.facts, Step.IDENTIFICATION
     if not facts.signed_in_at:
+        invitation = record.outbox.get(f"invitation-{facts.link_number}")
+        if invitation and invitation.status is MailStatus.FAILED:
+            return _blocked(step, Cause.MAIL_FAILED, Who.SUPPORT, invitation.created_at)
         if facts.left_at:
             return _Position(step, Cause.LEFT_FOR_MICROSOFT, Who.ADMINISTRATOR, facts.left_at, State.WAITING)
         since = facts.link_issued_at or facts.created_at

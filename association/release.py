@@ -4,7 +4,7 @@ from association.changes import change, changed
 from association.errors import RequestInvalidError
 from association.facts import AcceptedBy, Change, Event, Record
 from association.ports import Ports
-from association.support import checked_reason
+from association.support import checked_reason, known_id
 
 
 async def release_tenant(ports: Ports, association_id: str, tenant_id: str, reason: str) -> Record:
@@ -14,6 +14,7 @@ async def release_tenant(ports: Ports, association_id: str, tenant_id: str, reas
     another one or a missing reason, AssociationUnknownError.
     """
     given = checked_reason(reason)
+    identifier = known_id(association_id)
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
@@ -25,4 +26,4 @@ async def release_tenant(ports: Ports, association_id: str, tenant_id: str, reas
         event = Event(what="tenant_accepted", at=now, by="support", old=given, new=AcceptedBy.SUPPORT)
         return changed(current, event, accepted_by=AcceptedBy.SUPPORT, accepted_at=now, code_session="")
 
-    return await change(ports, association_id, decide)
+    return await change(ports, identifier, decide)

@@ -73,7 +73,6 @@ class Flow:
     link_number: int
     tenant_id: str = ""
     object_id: str = ""
-    session_id: str = ""
     is_silent: bool = False
     status: FlowStatus = FlowStatus.OPEN
     consuming_since: datetime | None = None

@@ -1,12 +1,15 @@
 """The signed-in session: what its cookie says, and when it has ended (rule S9)."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from association.facts import Facts
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=8)
+TIMES = ("started_at", "seen_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,21 @@ class Session:
     link_number: int
     started_at: datetime
     seen_at: datetime
+
+
+def to_plain(session: Session) -> dict[str, Any]:
+    """The session as plain JSON values, times in Unix seconds."""
+    times = {name: getattr(session, name).timestamp() for name in TIMES}
+    return {**asdict(session), **times}
+
+
+def from_plain(values: Mapping[str, Any]) -> Session | None:
+    """The session in `values`; None for one of another release."""
+    try:
+        times = {name: datetime.fromtimestamp(values[name], UTC) for name in TIMES}
+        return Session(**{**values, **times})
+    except (KeyError, TypeError):
+        return None
 
 
 def is_live(session: Session, facts: Facts, now: datetime) -> bool:

@@ -11,13 +11,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from association.errors import SettingsIncompleteError
 
 T = TypeVar("T")
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
+URL_LENGTH = 2048  # what the add-in manifest's schema allows an address
+TASKPANE_LENGTH = URL_LENGTH - len("&tenant=") - 36
+_ADDRESS = re.compile(  # https, or http on localhost; no user; after the host RFC 3986's characters alone
+    r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://localhost)(?::[0-9]{1,5})?"
+    r"(?:[/?#][a-z0-9\-._~:/?#@!$&'()*+,;=%]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Settings:
         read = _Reader(values)
         settings = cls(
             storage=read("AzureWebJobsStorage", str),
-            public_base_url=read("PUBLIC_BASE_URL", _origin),
+            public_base_url=read("PUBLIC_BASE_URL", _manifest_origin),
             authority=read("MICROSOFT_AUTHORITY", _https, "https://login.microsoftonline.com"),
             login_origin=read("MICROSOFT_LOGIN_ORIGIN", _origin, "https://login.microsoftonline.com"),
             graph_url=read("MICROSOFT_GRAPH_URL", _https, "https://graph.microsoft.com/v1.0"),
@@ -83,9 +90,9 @@ class Settings:
             smtp_username=read("SMTP_USERNAME", str, ""),
             smtp_password=read("SMTP_PASSWORD", str, ""),
             mail_from=read("MAIL_FROM", str),
-            portal_url=read("PORTAL_URL", _origin),
+            portal_url=read("PORTAL_URL", _manifest_origin),
             addin_product_id=read("ADDIN_PRODUCT_ID", _guid),
-            addin_taskpane_url=read("ADDIN_TASKPANE_URL", _https),
+            addin_taskpane_url=read("ADDIN_TASKPANE_URL", _taskpane),
             support_phone=read("SUPPORT_PHONE", str),
             support_email=read("SUPPORT_EMAIL", str),
             link_days=read("LINK_DAYS", _days, "30"),
@@ -118,7 +125,9 @@ class _Reader:
 def _origin(text: str) -> str:
     parts = urlsplit(text)
     local = parts.scheme == "http" and parts.hostname in LOCAL_HOSTS
-    if not (local or parts.scheme == "https") or parts.path.strip("/") or not parts.hostname or parts.query:
+    if not (local or parts.scheme == "https") or not parts.hostname:
+        raise ValueError(text)
+    if parts.path.strip("/") or re.search("[?#]", text):
         raise ValueError(text)
     return text.rstrip("/")
 
@@ -128,6 +137,26 @@ def _https(text: str) -> str:
     if parts.scheme != "https" or not parts.hostname:
         raise ValueError(text)
     return text.rstrip("/")
+
+
+def _manifest_address(text: str) -> str:
+    """An address that may stand in the add-in file, which its readers' Outlook and its schema judge."""
+    if len(text) > URL_LENGTH or not _ADDRESS.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _manifest_origin(text: str) -> str:
+    return _origin(_manifest_address(text))
+
+
+def _taskpane(text: str) -> str:
+    _https(_manifest_address(text))
+    names = [name for name, _ in parse_qsl(urlsplit(text).query, keep_blank_values=True)]
+    # the add-in file adds a tenant of its own, and of two the pane could read the wrong one
+    if "tenant" in names or len(text) > TASKPANE_LENGTH:
+        raise ValueError(text)
+    return text
 
 
 def _guid(text: str) -> str:

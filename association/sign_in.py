@@ -47,6 +47,20 @@ async def note_departure(ports: Ports, record: Record, leg: Leg, *, ends_session
     return await change(ports, record.facts.association_id, decide, record)
 
 
+async def note_return(ports: Ports, association_id: str) -> Record:
+    """Note that the browser is back, whatever it brought: nobody is waited for at Microsoft's any more."""
+
+    def decide(current: Record) -> Change | None:
+        if current.facts.left_at is None:
+            return None
+        event = Event(
+            what="returned", at=ports.now(), actor=current.facts.account, old=current.facts.left_leg
+        )
+        return changed(current, event, left_at=None, left_leg="")
+
+    return await change(ports, association_id, decide)
+
+
 async def complete_sign_in(
     ports: Ports, flow: Flow, answer: Mapping[str, str], read: Record | None = None
 ) -> tuple[Record, Session]:

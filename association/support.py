@@ -1,16 +1,12 @@
-"""What Sage support asks: find an association by anything a caller can read out, and issue a new link."""
+"""What Sage support asks: find an association by anything a caller can read out."""
 
-import contextlib
+import re
 from dataclasses import dataclass
 
-from association.changes import Decide, change, changed
 from association.errors import AssociationUnknownError, RequestInvalidError
-from association.facts import Change, Event, Record
-from association.invite import issue_link
-from association.keys import read_reference, token_hash
-from association.links import add_link, mailed_token
+from association.facts import Record
+from association.keys import read_reference
 from association.ports import Ports
-from association.rows import Purpose
 
 CLAIMED = {
     "tenant_id": "tenant",
@@ -19,6 +15,9 @@ CLAIMED = {
     "reference": "reference",
 }
 LONGEST_REASON = 500
+ASSOCIATION_ID = re.compile(r"[0-9a-f]{32}")
+# JSON may hold half of a surrogate pair (RFC 8259 §8.2), which no UTF-8 and so no row can
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +29,31 @@ class Question:
 
 
 async def find(ports: Ports, question: Question) -> tuple[Record, ...]:
-    """The associations that `question` names: one point read for the claim, one for each association."""
+    """The associations that `question` names: one point read for the claim, one for each association.
+
+    What can't be written as the key asks for it names none.
+    """
+    if HALF_CHARACTER.search(question.value):
+        return ()
     identifiers = await _candidates(ports, question)
     records = [await ports.associations.read(identifier) for identifier in identifiers]
     return tuple(record for record in records if record and _is_meant(ports, record, question))
 
 
-async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
-    """Issue and mail a new link, and end the one before.
+def known_id(text: str) -> str:
+    """An association's id, whatever the case it is written in.
 
-    Raises RequestInvalidError for a missing reason or an order that is still incomplete, and
-    AssociationUnknownError.
+    Raises AssociationUnknownError for what can't be one, without repeating it: it may be an address.
     """
-    given = checked_reason(reason)
-    record = await ports.associations.read(association_id)
-    if record is None:
-        raise AssociationUnknownError(f"association_id={association_id}")
-    missing = _never_invited_for(record)
-    if missing:
-        raise RequestInvalidError(dict.fromkeys(missing, "missing"))
-    number = record.facts.link_number + 1
-    await add_link(ports, association_id, Purpose.ASSOCIATION, number, ports.settings.link_days)
-    renewed = await change(ports, association_id, _renewal(ports, number, given), record)
-    if record.facts.link_number:
-        # under a key that is gone there is no token to revoke, and none that opens
-        with contextlib.suppress(KeyError):
-            await ports.links.revoke(token_hash(mailed_token(ports.keys, record.facts)), ports.now())
-    return renewed
+    identifier = _as_id(text)
+    if not identifier:
+        raise AssociationUnknownError
+    return identifier
 
 
-def _never_invited_for(record: Record) -> tuple[str, ...]:
-    """What the orders still lack, where no link has been issued because of it."""
-    if record.facts.link_number:
-        return ()
-    return tuple(dict.fromkeys(name for order in record.orders.values() for name in order.missing))
+def _as_id(text: str) -> str:
+    lower = text.strip().lower()
+    return lower if ASSOCIATION_ID.fullmatch(lower) else ""
 
 
 def checked_reason(reason: str) -> str:
@@ -71,27 +61,15 @@ def checked_reason(reason: str) -> str:
     given = reason.strip()
     if not given or len(given) > LONGEST_REASON:
         raise RequestInvalidError({"reason": "too_long" if given else "missing"})
+    if HALF_CHARACTER.search(given):
+        raise RequestInvalidError({"reason": "control_characters"})
     return given
-
-
-def _renewal(ports: Ports, number: int, reason: str) -> Decide:
-    now = ports.now()
-
-    def decide(current: Record) -> Change | None:
-        if current.facts.link_number >= number:
-            return None
-        event = Event(what="link_renewed", at=now, by="support", old=str(number - 1), new=reason)
-        days = ports.settings.link_days
-        return issue_link(
-            current, changed(current, event), number=number, kid=ports.keys.kid, now=now, days=days
-        )
-
-    return decide
 
 
 async def _candidates(ports: Ports, question: Question) -> tuple[str, ...]:
     if question.by == "association_id":
-        return (question.value.lower(),)
+        identifier = _as_id(question.value)
+        return (identifier,) if identifier else ()
     if question.by == "email":
         hints = ports.keys.address_hints(question.value)
         found = [await ports.lookups.find("email", hint) for hint in hints]
@@ -102,6 +80,8 @@ async def _candidates(ports: Ports, question: Question) -> tuple[str, ...]:
 
 
 def _normal(question: Question) -> str:
+    if question.by == "association_id":
+        return _as_id(question.value)
     if question.by == "reference":
         return read_reference(question.value)
     return question.value.strip().lower() if question.by == "tenant_id" else question.value.strip()
@@ -123,4 +103,4 @@ def _is_meant(ports: Ports, record: Record, question: Question) -> bool:
         "customer_number": (facts.customer_number,),
         "reference": (facts.reference, *(event.reference for event in record.events)),
     }
-    return (value.lower() if question.by == "association_id" else value) in held[question.by]
+    return value in held[question.by]

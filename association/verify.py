@@ -10,24 +10,34 @@ from dataclasses import replace
 from datetime import timedelta
 
 from association.associate import bind
-from association.changes import change, changed
+from association.changes import SAFETY_DELAY, change, changed
 from association.consent import (
+    NOT_THE_CUSTOMERS,
     REQUIRED_ROLES,
     is_awaited,
+    look_later,
     note_access,
     note_access_lost,
     read_access,
     require_accepted,
 )
-from association.errors import AccountChangedError, Answer, IdTokenInvalidError, MicrosoftRefusedError
+from association.errors import (
+    AccountChangedError,
+    Answer,
+    IdTokenInvalidError,
+    MicrosoftRefusedError,
+    MicrosoftUnavailableError,
+    SignInRefusedError,
+)
 from association.facts import AcceptedBy, Change, Check, Event, Record
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
 from association.ports import Ports
 from association.prerequisites import judge
 from association.progress import is_proven
-from association.rows import Flow
+from association.rows import Flow, Leg
 from association.session import Session
+from association.sign_in import note_departure
 
 OLDEST_ID_TOKEN = timedelta(minutes=10)
 # Microsoft wants to show something: the leg is repeated once, this time visibly.
@@ -64,7 +74,8 @@ async def complete_confirm(
     `answer` is the callback's query, `read` the record if the caller has it already.
 
     Returns another departure when Microsoft asks to be seen. Raises AccountChangedError when it is another
-    person, IdTokenInvalidError, LinkRevokedError, MicrosoftRefusedError, MicrosoftUnavailableError.
+    person, SignInRefusedError when Microsoft ended the leg with an error, IdTokenInvalidError,
+    LinkRevokedError, SessionMissingError, MicrosoftRefusedError, MicrosoftUnavailableError.
     """
     if "error" in answer:
         return await _seen_again(ports, flow, ports.entra.refusal(answer))
@@ -77,7 +88,12 @@ async def complete_confirm(
         ports.graph.person_facts(identity.access_token),
     )
     checks = judge(identity, tenant, person, ports.now())
-    record = await _note_checks(ports, flow, checks, read, has_roles=tenant.roles >= REQUIRED_ROLES)
+    if not tenant.roles >= REQUIRED_ROLES:
+        await look_later(ports, flow.association_id, SAFETY_DELAY)
+    record = await _note_checks(ports, flow, checks, read, tenant)
+    if is_awaited(record.facts, ports.now()):
+        # seen once and gone again: consent is still spreading, and the background goes on looking
+        await look_later(ports, flow.association_id)
 
     def agrees(current: Record) -> bool:
         return may_bind(current, identity, tenant)
@@ -118,14 +134,17 @@ def _keeps_domain(record: Record, tenant: TenantFacts) -> bool:
 
 async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) -> Departure:
     record = await ports.associations.read(flow.association_id)
+    if refusal.answer in NOT_THE_CUSTOMERS:
+        raise MicrosoftUnavailableError(str(refusal)) from refusal
     if record is None or not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
-        raise refusal
+        raise SignInRefusedError(str(refusal), answer=refusal.answer) from refusal
     require_same_link(flow, record.facts)
+    record = await note_departure(ports, record, Leg.CONFIRM)
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
 
 async def _note_checks(
-    ports: Ports, flow: Flow, checks: tuple[Check, ...], read: Record | None, *, has_roles: bool
+    ports: Ports, flow: Flow, checks: tuple[Check, ...], read: Record | None, tenant: TenantFacts
 ) -> Record:
     now = ports.now()
 
@@ -136,10 +155,13 @@ async def _note_checks(
         if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
             raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
         event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))
-        access: dict[str, object] = {"access_proven_at": None}
-        if has_roles:
-            access = {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
-        return replace(changed(record, event, left_at=None, left_leg="", **access), checks=checks)
+        noted: dict[str, object] = {"left_at": None, "left_leg": "", "access_proven_at": None}
+        if tenant.roles >= REQUIRED_ROLES:
+            noted |= {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
+        if tenant.domains and not _keeps_domain(record, tenant):
+            # discovery and the tenant itself disagree: what the domain had accepted is open again
+            noted |= {"accepted_by": AcceptedBy.NOBODY, "accepted_at": None}
+        return replace(changed(record, event, **noted), checks=checks)
 
     return await change(ports, flow.association_id, decide, read)
 

@@ -6,11 +6,10 @@ from pathlib import PurePosixPath
 import azure.functions as func
 
 from association.addin import download_headers, entity_tag, is_unchanged, tenant_add_in
-from association.errors import LinkRevokedError, NotBoundError, PageUnknownError, VisitMissingError
+from association.errors import NotBoundError, PageUnknownError, ShareEndedError
 from association.facts import Facts
-from association.links import find_link
+from association.links import find_share
 from association.ports import Ports
-from association.rows import Purpose
 from functions.services import asset, rendering, services
 from functions.web import responses
 from functions.web.boundary import language_of, pages
@@ -41,7 +40,7 @@ async def own_file(req: func.HttpRequest) -> func.HttpResponse:
 async def open_share_link(req: func.HttpRequest) -> func.HttpResponse:
     """The share link: leave a visit in the browser, the token out of the address bar."""
     ports = services().ports
-    link = await find_link(ports, query(req).get("k", ""), Purpose.SHARE)
+    link = await find_share(ports, query(req).get("k", ""))
     response = responses.redirect("/addin/guide", ports.settings)
     return set_visit(req, response, ports, SHARE_COOKIE, link)
 
@@ -89,15 +88,15 @@ async def assets(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _shared(req: func.HttpRequest, ports: Ports) -> Facts:
-    """The facts behind the share link that this browser opened, if both are still live."""
+    """The facts behind the share link that this browser opened. Raises ShareEndedError."""
     visit = read_visit(req, ports, SHARE_COOKIE)
     record = await ports.associations.read(visit.association_id) if visit else None
     if visit is None or record is None:
-        raise VisitMissingError
+        raise ShareEndedError
     facts = record.facts
     ended = facts.share_expires_at is None or facts.share_expires_at <= ports.now()
     if ended or not facts.is_bound or visit.number != facts.share_number:
-        raise LinkRevokedError(f"association_id={facts.association_id}")
+        raise ShareEndedError(f"association_id={facts.association_id}")
     return facts
 
 

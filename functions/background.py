@@ -1,4 +1,4 @@
-"""What happens later: the tasks on the queue, and the purge of what has expired."""
+"""What happens later: the tasks on the queue, and the purge of flows that have expired."""
 
 from datetime import timedelta
 

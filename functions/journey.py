@@ -51,7 +51,7 @@ async def progress_page(req: func.HttpRequest) -> func.HttpResponse:
 async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
     """« Se connecter à Microsoft 365 », « Changer de compte »: an account is picked at Microsoft's."""
     visitor = await enter(req, services().ports)
-    visitor.read_form(req)
+    await visitor.read_form(req)
     departure = await leave_for_sign_in(visitor.ports, visitor.record, visitor.session)
     return end_session(_depart(visitor, departure), visitor.ports, visitor.facts.reference)
 
@@ -62,7 +62,7 @@ async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
 async def start_consent(req: func.HttpRequest) -> func.HttpResponse:
     """« Autoriser Sage Business Center », or « Continuer quand même » towards its page."""
     visitor = await enter(req, services().ports)
-    form = visitor.read_form(req)
+    form = await visitor.read_form(req)
     session = visitor.signed_in()
     if form.get("continue"):
         require_accepted(visitor.record, session)
@@ -77,7 +77,7 @@ async def start_consent(req: func.HttpRequest) -> func.HttpResponse:
 async def check(req: func.HttpRequest) -> func.HttpResponse:
     """« Revérifier »: look for access, then show the person to Microsoft again."""
     visitor = await enter(req, services().ports)
-    visitor.read_form(req)
+    await visitor.read_form(req)
     departure = await recheck(visitor.ports, visitor.record, visitor.signed_in())
     if departure is None:
         return responses.redirect(visitor.path, visitor.ports.settings)
@@ -90,11 +90,11 @@ async def check(req: func.HttpRequest) -> func.HttpResponse:
 async def type_code(req: func.HttpRequest) -> func.HttpResponse:
     """The one-time code that was sent to the recorded address."""
     visitor = await enter(req, services().ports)
-    form = visitor.read_form(req)
+    form = await visitor.read_form(req)
     try:
         await accept_by_code(visitor.ports, visitor.record, visitor.signed_in(), form.get("code", ""))
     except (CodeWrongError, CodeEndedError) as error:
-        return show(await enter(req, visitor.ports), notice=error.code, status=403)
+        return show(await enter(req, visitor.ports), code_problem=error.code, status=403)
     return responses.redirect(visitor.path, visitor.ports.settings)
 
 
@@ -104,7 +104,7 @@ async def type_code(req: func.HttpRequest) -> func.HttpResponse:
 async def new_code(req: func.HttpRequest) -> func.HttpResponse:
     """A new code to the recorded address."""
     visitor = await enter(req, services().ports)
-    visitor.read_form(req)
+    await visitor.read_form(req)
     await ask_acceptance(visitor.ports, visitor.record, visitor.signed_in(), again=True)
     return responses.redirect(visitor.path, visitor.ports.settings)
 
@@ -115,7 +115,7 @@ async def new_code(req: func.HttpRequest) -> func.HttpResponse:
 async def end(req: func.HttpRequest) -> func.HttpResponse:
     """Sign-out: the session ends here and wherever its cookie was copied to."""
     visitor = await enter(req, services().ports)
-    visitor.read_form(req)
+    await visitor.read_form(req)
     await sign_out(visitor.ports, visitor.record)
     response = responses.redirect(f"{visitor.path}?signed-out=1", visitor.ports.settings)
     return end_session(response, visitor.ports, visitor.facts.reference)

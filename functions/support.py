@@ -1,12 +1,16 @@
 """What Sage support asks, in JSON, with the function key in the header."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import azure.functions as func
 
 from association.errors import RequestInvalidError
+from association.facts import Record
+from association.ports import Ports
 from association.release import release_tenant
-from association.support import Question, find, renew_link
+from association.renew import renew_link, renew_share
+from association.support import Question, find
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api
@@ -17,6 +21,7 @@ from functions.web.views import support_view
 bp = func.Blueprint()
 KEYS = ("association_id", "tenant_id", "order_number", "customer_number", "reference")
 LONGEST_VALUE = 254
+RENEWALS = {"association": renew_link, "share": renew_share}
 
 
 @bp.function_name("support_find")
@@ -40,10 +45,11 @@ async def search_associations(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("support/associations/{id}/renew-link", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @json_api
 async def renew(req: func.HttpRequest) -> func.HttpResponse:
-    """Issue and mail a new link, with a reason."""
-    given = _texts(read_json(req))
+    """Issue and mail a new link, with a reason: the association link, or the users' share link."""
+    body = read_json(req)
+    reason = _texts(body).get("reason", "")
     ports = services().ports
-    renewed = await renew_link(ports, req.route_params["id"], given.get("reason", ""))
+    renewed = await _renewal(body)(ports, req.route_params["id"], reason)
     return responses.data(support_view(renewed, ports.now()))
 
 
@@ -71,6 +77,14 @@ def _texts(body: Any) -> dict[str, str]:
     if not isinstance(body, dict):
         raise RequestInvalidError({"body": "not_an_object"})
     return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def _renewal(body: dict[str, Any]) -> Callable[[Ports, str, str], Awaitable[Record]]:
+    """What the body's `link` asks to renew; the association link where it doesn't say."""
+    kind = body.get("link", "association")
+    if not isinstance(kind, str) or kind not in RENEWALS:
+        raise RequestInvalidError({"link": "link_unknown_kind"})
+    return RENEWALS[kind]
 
 
 def _question(given: Any, known: tuple[str, ...]) -> Question:

@@ -192,8 +192,10 @@ class Links:
     rows: dict[str, Link] = field(default_factory=dict)
 
     async def add(self, token_hash: str, link: Link) -> None:
-        """Insert if absent."""
-        self.rows.setdefault(token_hash, link)
+        """Insert if absent; the later end of both stands."""
+        standing = self.rows.setdefault(token_hash, link)
+        later = max(standing.expires_at, link.expires_at)
+        self.rows[token_hash] = replace(standing, expires_at=later)
 
     async def find(self, token_hash: str) -> Link | None:
         """The link, expired and revoked ones too."""

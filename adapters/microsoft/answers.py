@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from association.errors import Answer, MicrosoftRefusedError
+from association.settings import GUID
 
 NUMBER = re.compile(r"AADSTS(\d{4,8})", re.ASCII)
-GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 BY_NUMBER = {
     Answer.CANCELLED: (65004,),
@@ -93,5 +93,5 @@ def _number(answer: Mapping[str, Any], description: str) -> int:
 def _correlation_id(answer: Mapping[str, Any], description: str) -> str:
     told = str(answer.get("correlation_id", ""))
     after = description.partition("Correlation ID:")[2]
-    found = GUID.search(told or after)
-    return found.group().lower() if found else ""
+    found = GUID.search((told or after).lower())
+    return found.group() if found else ""

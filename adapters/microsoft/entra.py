@@ -30,7 +30,6 @@ CONFIRM_SCOPES = (
 )
 # openid and profile are added by MSAL; offline_access is kept out: nothing of ours outlives the request.
 EXCLUDED_SCOPES = ("offline_access",)
-UNKNOWN_TENANT_NUMBERS = (90002,)
 
 
 class Entra:
@@ -152,7 +151,8 @@ class Entra:
             issuer = urlsplit(str(document.get("issuer", "")))
             tenant_id = issuer.path.strip("/").partition("/")[0].lower()
             return tenant_id if GUID.fullmatch(tenant_id) else ""
-        if response.status_code == 400 and refusal(document).number in UNKNOWN_TENANT_NUMBERS:
+        if response.status_code == 400:
+            # 90002: no tenant; others: not even a domain that could have one
             return ""
         raise MicrosoftUnavailableError(f"call=discovery status={response.status_code}")
 

@@ -24,12 +24,19 @@ class Links:
         self._tables = tables
 
     async def add(self, token_hash: str, link: Link) -> None:
-        """Adds a link; one that is there already stays as it is, revocation included."""
+        """Adds a link; one that is there already keeps its revocation and ends with the later of both.
+
+        Raises ConcurrentChangeError when others keep changing it.
+        """
         row = Row(partition_key=token_hash, row_key=ROW_KEY, properties=to_properties(link))
-        try:
-            await self._tables.insert(TABLE, row)
-        except RowConflictError:
+        for _ in range(TRIES):
+            try:
+                await self._tables.insert(TABLE, row)
+            except RowConflictError:
+                if not await self._lengthen(token_hash, link.expires_at):
+                    continue
             return
+        raise ConcurrentChangeError("adding a link")
 
     async def find(self, token_hash: str) -> Link | None:
         """The link, expired and revoked ones too, or None."""
@@ -49,3 +56,18 @@ class Links:
                 continue
             return
         raise ConcurrentChangeError("revoking a link")
+
+    async def _lengthen(self, token_hash: str, until: datetime) -> bool:
+        """Whether the standing link ends at `until` or later now; False when it changed meanwhile."""
+        row = await self._tables.get(TABLE, token_hash, ROW_KEY)
+        if row is None:
+            return False
+        standing = to_value(Link, row)
+        if standing.expires_at >= until:
+            return True
+        longer = to_properties(replace(standing, expires_at=until))
+        try:
+            await self._tables.replace(TABLE, replace(row, properties=longer))
+        except RowConflictError:
+            return False
+        return True

@@ -23,6 +23,7 @@ from association.errors import (
 from association.keys import read_reference, reference_of
 from functions import services
 from functions.web import responses
+from functions.web.browser import VISIT, cookies
 from functions.web.failures import concerned, note_failure
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ STATUS = {
     "link_unknown": 404,
     "link_expired": 410,
     "link_revoked": 410,
+    "share_ended": 410,
     "visit_missing": 403,
     "session_missing": 403,
     "form_forged": 403,
@@ -50,7 +52,6 @@ STATUS = {
     "limit_reached": 429,
     "code_wrong": 403,
     "code_ended": 403,
-    "tenant_bound_elsewhere": 409,
     "not_bound": 409,
     "request_invalid": 400,
     "key_in_query": 401,
@@ -81,7 +82,7 @@ def json_api(handler: Handler) -> Handler:
 
 
 def language_of(req: func.HttpRequest) -> str:
-    """The browser's language among ours: English only where it is preferred to French (RFC 9110 §12.5.4)."""
+    """The first of our languages in the browser's list, which browsers sort by preference; else French."""
     for part in req.headers.get("accept-language", "").split(","):
         tag = part.partition(";")[0].strip().lower()[:2]
         if tag in ("fr", "en"):
@@ -105,7 +106,6 @@ def _bounded(
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as an answer
             log.error("unexpected kind=%s at=%s", type(error).__name__, _places(error))  # noqa: TRY400
             failure = AssociationError("unexpected")
-        failure.association_id = failure.association_id or concerned.get()
         return answer(req, failure, await _told(failure))
 
     return bounded
@@ -115,8 +115,8 @@ async def _told(error: AssociationError) -> str:
     """Give the failure its reference, and note it in the log and, where one is concerned, the history."""
     reference = reference_of(services.random_seed())
     log.warning("failed code=%s reference=%s %s", error.code, reference, error.detail)
-    if error.association_id:
-        await note_failure(error, reference)
+    if concerned.get():
+        await note_failure(concerned.get(), error.code, reference)
     return reference
 
 
@@ -137,15 +137,20 @@ def _error_page(req: func.HttpRequest, error: AssociationError, reference: str) 
 
 
 def _button(req: func.HttpRequest, error: AssociationError) -> dict[str, str] | None:
-    association = error.association_id
-    if not association and STATUS.get(error.code, 500) >= 500 and req.method in ("GET", "HEAD"):
+    concerns = concerned.get()
+    if not concerns and STATUS.get(error.code, 500) >= 500 and req.method in ("GET", "HEAD"):
         return {"kind": "link", "href": "", "label": "button.retry"}
-    addressed = read_reference(req.route_params.get("reference", ""))
-    reference = reference_of(association) if association else addressed
+    reference = reference_of(concerns) if concerns else _reference_at_hand(req)
     if not reference or error.code in SHUT:
         return None
     label = "button.restart" if error.code in RESTART else "button.continue"
     return {"kind": "link", "href": f"/a/{reference}", "label": label}
+
+
+def _reference_at_hand(req: func.HttpRequest) -> str:
+    """The association that the address names, or the one that this browser has opened, if it is only one."""
+    opened = [name.removeprefix(VISIT) for name in cookies(req) if name.startswith(VISIT)]
+    return read_reference(req.route_params.get("reference", "") or (opened[0] if len(opened) == 1 else ""))
 
 
 def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> func.HttpResponse:

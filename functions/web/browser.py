@@ -6,7 +6,7 @@ one browser do not disturb each other.
 
 import hmac
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +14,7 @@ import azure.functions as func
 
 from association.errors import FormForgedError, RequestInvalidError
 from association.keys import Keys
-from association.session import IDLE, Session
+from association.session import IDLE, Session, from_plain, to_plain
 from functions.web import responses
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 from association.ports import Ports
 from association.rows import Link
 
+VISIT = "visit-"
 VISIT_LASTS = timedelta(hours=12)
 LARGEST_FORM = 4096
 MOST_PARAMETERS = 40
@@ -62,7 +63,7 @@ def cookies(req: func.HttpRequest) -> dict[str, str]:
 
 def visit_name(reference: str) -> str:
     """The name of the visit cookie of an association."""
-    return f"visit-{reference}"
+    return f"{VISIT}{reference}"
 
 
 def session_name(reference: str) -> str:
@@ -75,7 +76,10 @@ def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:
     value = _unsign(ports.keys, name, cookies(req).get(name, ""))
     if value is None:
         return None
-    visit = Visit(**value)
+    try:
+        visit = Visit(**value)
+    except TypeError:  # a cookie of another release
+        return None
     return visit if visit.until > ports.now().timestamp() else None
 
 
@@ -97,21 +101,14 @@ def set_visit(
 def read_session(req: func.HttpRequest, ports: Ports, reference: str) -> Session | None:
     """The session in this browser, if its cookie is ours; whether it is live, the facts tell."""
     value = _unsign(ports.keys, "session", cookies(req).get(session_name(reference), ""))
-    if value is None:
-        return None
-    for name in ("started_at", "seen_at"):
-        value[name] = datetime.fromtimestamp(value[name], UTC)
-    return Session(**value)
+    return from_plain(value) if value else None
 
 
 def set_session(
     response: func.HttpResponse, ports: Ports, reference: str, session: Session
 ) -> func.HttpResponse:
     """Leave the session in the browser, seen now."""
-    value = asdict(replace(session, seen_at=ports.now()))
-    for name in ("started_at", "seen_at"):
-        value[name] = value[name].timestamp()
-    text = _sign(ports.keys, "session", value)
+    text = _sign(ports.keys, "session", to_plain(replace(session, seen_at=ports.now())))
     seconds = int(IDLE.total_seconds())
     return responses.set_cookie(response, session_name(reference), text, seconds, ports.settings)
 

@@ -7,8 +7,6 @@ A callback that comes twice goes where the first one went.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import azure.functions as func
@@ -17,14 +15,15 @@ from association.consent import complete_consent
 from association.errors import AssociationError, FlowBusyError
 from association.facts import Record
 from association.keys import reference_of
-from association.legs import Departure, arrive, flow_cookie_name, read_state, take
+from association.legs import Departure, arrive, flow_cookie_name, read_state, require_in_time, take
 from association.ports import Ports
 from association.rows import Flow, Leg
-from association.session import Session
-from association.sign_in import complete_sign_in, open_session
+from association.session import Session, from_plain, to_plain
+from association.sign_in import complete_sign_in, note_return, open_session
 from association.verify import complete_confirm, confirm
 from functions.web import responses
 from functions.web.browser import cookies, query, set_session
+from functions.web.failures import concerned
 
 FLOW_COOKIE_SECONDS = 15 * 60
 
@@ -76,16 +75,18 @@ async def _work(
     answer = query(req)
     state = read_state(answer.get("state", ""))
     flow = await arrive(ports, state, cookies(req).get(flow_cookie_name(state), ""), legs)
+    concerned.set(flow.association_id)
+    require_in_time(ports, flow)
     try:
         taken, record = await asyncio.gather(take(ports, flow), ports.associations.read(flow.association_id))
     except FlowBusyError:
         return _again(ports, flow)
     try:
         session, onward = await complete(ports, taken, {**answer, "state": state}, record)
-    except AssociationError as error:
-        error.association_id = flow.association_id
+    except AssociationError:
         with contextlib.suppress(AssociationError):
-            await ports.flows.finish(taken, {"error": error.code})
+            await note_return(ports, flow.association_id)
+            await ports.flows.finish(taken, {})
         raise
     await ports.flows.finish(taken, _outcome(session))
     return _onward(ports, flow, session, onward)
@@ -104,15 +105,8 @@ def _onward(
 def _again(ports: Ports, flow: Flow) -> func.HttpResponse:
     """The same callback once more, from the same browser: its page, with the session it had opened."""
     kept = flow.outcome.get("session")
-    session = None
-    if kept:
-        times = {name: datetime.fromtimestamp(kept[name], UTC) for name in ("started_at", "seen_at")}
-        session = Session(**{**kept, **times})
-    return _onward(ports, flow, session, None)
+    return _onward(ports, flow, from_plain(kept) if kept else None, None)
 
 
 def _outcome(session: Session | None) -> dict[str, Any]:
-    if session is None:
-        return {}
-    times = {name: getattr(session, name).timestamp() for name in ("started_at", "seen_at")}
-    return {"session": {**asdict(session), **times}}
+    return {"session": to_plain(session)} if session else {}

@@ -5,7 +5,6 @@ import logging
 from contextvars import ContextVar
 
 from association.changes import change, changed
-from association.errors import AssociationError
 from association.facts import Change, Event, Record
 from association.limits import require_within_limit
 from association.rows import Claim
@@ -20,24 +19,24 @@ concerned: ContextVar[str] = ContextVar("concerned", default="")
 LONGEST_SECONDS = 3
 
 
-async def note_failure(error: AssociationError, reference: str) -> None:
+async def note_failure(association_id: str, code: str, reference: str) -> None:
     """Write the failure into the association's history and make its reference findable."""
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            await _note(error, reference)
+            await _note(association_id, code, reference)
     except Exception as second:  # noqa: BLE001 - a defect here must not take the answer from its reader
         log.warning("failure_not_noted kind=%s reference=%s", type(second).__name__, reference)
 
 
-async def _note(error: AssociationError, reference: str) -> None:
+async def _note(association_id: str, code: str, reference: str) -> None:
     ports = services.services().ports
     now = ports.now()
-    await require_within_limit(ports, "failure", error.association_id)
+    await require_within_limit(ports, "failure", association_id)
 
     def decide(record: Record) -> Change:
-        event = Event(what="failed", at=now, by="service", new=error.code, reference=reference)
+        event = Event(what="failed", at=now, by="service", new=code, reference=reference)
         return changed(record, event)
 
-    await change(ports, error.association_id, decide)
-    claim = Claim(association_id=error.association_id, at=now)
+    await change(ports, association_id, decide)
+    claim = Claim(association_id=association_id, at=now)
     await ports.claims.claim("reference", reference, claim)

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from association.acceptance import CODE_LIFETIME, is_code_live, tries_left
 from association.links import share_token
-from association.outbox import organisation
+from association.organisation import organisation
 from association.progress import Cause, Progress, Step, current_checks, progress
 from functions import services
 from functions.web import responses
@@ -19,17 +19,22 @@ REFRESH_SECONDS = 5
 Fill = Callable[[Visitor, Progress], dict[str, Any]]
 
 
-def show(visitor: Visitor, *, notice: str = "", status: int = 200) -> func.HttpResponse:
+def show(
+    visitor: Visitor, *, notice: str = "", code_problem: str = "", status: int = 200
+) -> func.HttpResponse:
     """The page of the association's present state, as far as this visitor may see it.
 
-    `notice` is a word that the page knows (what just went wrong or was done).
+    `notice` (what was just done) is told by the link's page, `code_problem` by the page of the code; another
+    page says what it is about itself.
     """
     ports, facts = visitor.ports, visitor.facts
     where = progress(visitor.record, ports.now())
     name, fill = _page(visitor, where)
     values = {**_common(visitor, where), **fill(visitor, where)}
-    if notice and name in ("progress", "unexpected_tenant"):
-        values["notice" if name == "progress" else "code_problem"] = notice
+    if notice and name == "progress":
+        values["notice"] = notice
+    if name == "unexpected_tenant":
+        values["code_problem"] = code_problem
     html = services.rendering().page(name, facts.language, **values)
     response = responses.page(html, ports.settings, status)
     if visitor.session:
@@ -84,7 +89,9 @@ def _tenant(visitor: Visitor, where: Progress) -> dict[str, Any]:
     return {
         "tenant_id": visitor.facts.tenant_id,
         "notice": notices.get(where.cause, ""),
-        "since": where.since,
+        "since": visitor.facts.consented_at or where.since
+        if where.cause is Cause.ACCESS_MISSING
+        else where.since,
     }
 
 
@@ -94,7 +101,6 @@ def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
         "tenant_id": facts.tenant_id,
         "code_sent": session is not None and is_code_live(visitor.ports, facts, session),
         "code_minutes": int(CODE_LIFETIME.total_seconds() // 60),
-        "code_problem": "",
         "tries_left": tries_left(facts),
     }
 

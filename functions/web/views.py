@@ -46,6 +46,7 @@ def support_view(record: Record, now: datetime) -> dict[str, Any]:
             "issued_at": _time(facts.link_issued_at),
             "expires_at": _time(facts.link_expires_at),
         },
+        "share": {"number": facts.share_number, "expires_at": _time(facts.share_expires_at)},
         "steps": [
             {"step": item.step, "state": item.state, "at": _time(item.at)}
             for item in progress(record, now).steps

@@ -7,6 +7,7 @@ import azure.functions as func
 from association.errors import LinkExpiredError, LinkRevokedError, SessionMissingError, VisitMissingError
 from association.facts import Facts, Record
 from association.keys import read_reference
+from association.limits import require_within_limit
 from association.ports import Ports
 from association.session import Session, is_about, is_live
 from functions.web.browser import Visit, form_token, read_form, read_session, read_visit, visit_name
@@ -52,9 +53,14 @@ class Visitor:
             raise SessionMissingError(f"association_id={self.facts.association_id}")
         return self.session
 
-    def read_form(self, req: func.HttpRequest) -> dict[str, str]:
-        """The form of a POST from one of this browser's own pages. Raises FormForgedError."""
-        return read_form(req, self.ports, self.session, self.visit)
+    async def read_form(self, req: func.HttpRequest) -> dict[str, str]:
+        """The form of a POST from one of this browser's own pages.
+
+        Raises FormForgedError, LimitReachedError.
+        """
+        form = read_form(req, self.ports, self.session, self.visit)
+        await require_within_limit(self.ports, "post", self.facts.association_id)
+        return form
 
 
 async def enter(req: func.HttpRequest, ports: Ports) -> Visitor:
@@ -74,6 +80,8 @@ async def enter(req: func.HttpRequest, ports: Ports) -> Visitor:
         session = None
     if session is None:
         _require_live_link(visit, record.facts, ports)
+    elif not record.facts.is_bound:
+        _require_time_left(record.facts, ports)
     return Visitor(ports, record, session, visit)
 
 
@@ -82,5 +90,9 @@ def _require_live_link(visit: Visit | None, facts: Facts, ports: Ports) -> None:
         raise VisitMissingError(f"association_id={facts.association_id}")
     if visit.number != facts.link_number or facts.link_revoked_at:
         raise LinkRevokedError(f"association_id={facts.association_id}")
+    _require_time_left(facts, ports)
+
+
+def _require_time_left(facts: Facts, ports: Ports) -> None:
     if facts.link_expires_at is None or facts.link_expires_at <= ports.now():
         raise LinkExpiredError(f"association_id={facts.association_id}")

@@ -57,6 +57,35 @@ async def test_a_revoked_link_stays_revoked_when_it_is_added_again(links: Links,
     assert await links.find(unique) == replace(LINK, revoked_at=NOW)
 
 
+async def test_a_link_added_again_ends_with_the_later_of_both(links: Links, unique: str) -> None:
+    longer, shorter = replace(LINK, expires_at=LATER + timedelta(days=1)), replace(LINK, expires_at=NOW)
+    for added, expected in ((LINK, LINK), (longer, longer), (shorter, longer)):
+        await links.add(unique, added)
+        assert await links.find(unique) == expected
+
+
+async def test_a_revoked_link_that_is_added_again_for_longer_stays_revoked(links: Links, unique: str) -> None:
+    await links.add(unique, LINK)
+    await links.revoke(unique, NOW)
+    longer = replace(LINK, expires_at=LATER + timedelta(days=1))
+    await links.add(unique, longer)
+    assert await links.find(unique) == replace(longer, revoked_at=NOW)
+
+
+async def test_of_racing_additions_the_latest_end_stands(links: Links, unique: str) -> None:
+    ends = [LATER + timedelta(seconds=number) for number in range(8)]
+    await asyncio.gather(*(links.add(unique, replace(LINK, expires_at=end)) for end in ends))
+    assert await links.find(unique) == replace(LINK, expires_at=ends[-1])
+
+
+async def test_a_link_revoked_while_it_is_added_again_stays_revoked(tables: Tables, unique: str) -> None:
+    links = Links(tables)
+    await links.add(unique, LINK)
+    longer = replace(LINK, expires_at=LATER + timedelta(days=1))
+    await Links(RevokingTables(tables, links, unique)).add(unique, longer)
+    assert await links.find(unique) == replace(longer, revoked_at=NOW)
+
+
 async def test_a_link_keeps_the_time_of_its_first_revocation(links: Links, unique: str) -> None:
     await links.add(unique, LINK)
     await links.revoke(unique, NOW)
@@ -138,3 +167,15 @@ async def test_of_many_racing_counts_none_is_lost_or_given_twice(limits: Limits,
 async def test_any_text_can_be_counted(limits: Limits, unique: str, hostile: str) -> None:
     before = await limits.current(hostile, unique)
     assert await limits.count(hostile, unique) == before + 1
+
+
+class RevokingTables(Tables):
+    """The same tables, where somebody revokes the link just before it is replaced."""
+
+    def __init__(self, tables: Tables, others: Links, token_hash: str) -> None:
+        self.__dict__.update(tables.__dict__)
+        self.others, self.token_hash = others, token_hash
+
+    async def replace(self, table: str, row: Row) -> str:
+        await self.others.revoke(self.token_hash, NOW)
+        return await super().replace(table, row)

@@ -6,14 +6,13 @@ import pytest
 
 from association.addin import (
     TEMPLATE_VERSION,
-    URL_LENGTH,
     AddIn,
     download_headers,
     entity_tag,
     is_unchanged,
     tenant_add_in,
 )
-from association.errors import NotBoundError, SettingsIncompleteError
+from association.errors import NotBoundError
 from tests.addin_file import SETTINGS, TENANT
 
 TAG = entity_tag(b"content")
@@ -36,22 +35,22 @@ def test_the_task_pane_keeps_its_query_and_gains_the_tenant() -> None:
             "https://pane.test/?q=%C3%A9", f"https://pane.test/?q=%C3%A9&tenant={TENANT}", id="encoded"
         ),
         pytest.param("https://pane.test/?a=#/x", f"https://pane.test/?a=&tenant={TENANT}#/x", id="fragment"),
-        pytest.param("http://localhost:7077/p", f"http://localhost:7077/p?tenant={TENANT}", id="localhost"),
+        pytest.param("https://localhost:7077/p", f"https://localhost:7077/p?tenant={TENANT}", id="localhost"),
     ],
 )
 def test_the_tenant_goes_into_the_query_of_any_good_address(setting: str, expected: str) -> None:
     assert add_in(taskpane_url=setting).taskpane_url == expected
 
 
-def test_the_guids_are_written_in_lower_case() -> None:
-    made = add_in(TENANT.upper(), product_id=SETTINGS["product_id"].upper())
-    assert (made.tenant_id, made.product_id) == (TENANT, SETTINGS["product_id"])
+def test_the_tenant_is_written_in_lower_case() -> None:
+    made = add_in(TENANT.upper())
+    assert made.tenant_id == TENANT
     assert TENANT.upper() not in made.taskpane_url
 
 
 def test_the_addresses_of_ours_come_from_the_public_base() -> None:
-    made = add_in(public_base_url="https://sage.test:8443/m365/")
-    assert made.icon_url(64) == "https://sage.test:8443/m365/assets/icon-64.png"
+    made = add_in(public_base_url="https://sage.test:8443")
+    assert made.icon_url(64) == "https://sage.test:8443/assets/icon-64.png"
     assert made.app_domain == "https://sage.test:8443"
     assert made.version == TEMPLATE_VERSION
 
@@ -77,75 +76,6 @@ def test_a_tenant_that_is_no_guid_gets_no_file(tenant_id: str) -> None:
     with pytest.raises(NotBoundError) as refusal:
         add_in(tenant_id)
     assert refusal.value.detail == "tenant_id is not a GUID"
-
-
-BAD_ADDRESSES = [
-    "",
-    "contact.example.test/pane",
-    "/pane",
-    "ftp://pane.test/",
-    "javascript:alert(1)",
-    "http://pane.test/",
-    "http://localhost.pane.test/",
-    "http://127.0.0.1/",
-    "https://",
-    "https:///pane",
-    "https://user@pane.test/",
-    "https://pane.test:/",
-    "https://pane.test:port/",
-    "https://-pane.test/",
-    "https://pané.test/",
-    "https://pane.test/a b",
-    " https://pane.test/",
-    "https://pane.test/\n",
-    "https://pane.test/\x08",
-    "https://pane.test/\u202e",
-    'https://pane.test/"><Evil/>',
-    "https://pane.test/<script>",
-    "https://pane.test/{{ tenant }}",
-    "https://pane.test\\@evil.test/",
-    "https://pane.test/" + "a" * URL_LENGTH,
-]
-
-
-@pytest.mark.parametrize("url", BAD_ADDRESSES)
-@pytest.mark.parametrize(
-    ("parameter", "setting"),
-    [
-        ("public_base_url", "PUBLIC_BASE_URL"),
-        ("taskpane_url", "ADDIN_TASKPANE_URL"),
-        ("portal_url", "PORTAL_URL"),
-    ],
-)
-def test_a_bad_address_is_refused_and_its_setting_named(parameter: str, setting: str, url: str) -> None:
-    with pytest.raises(SettingsIncompleteError) as refusal:
-        add_in(**{parameter: url})
-    assert refusal.value.names == (setting,)
-
-
-@pytest.mark.parametrize(
-    ("parameter", "value", "setting"),
-    [
-        ("product_id", "sage-contact", "ADDIN_PRODUCT_ID"),
-        ("public_base_url", "https://sage.test/?a=1", "PUBLIC_BASE_URL"),
-        ("public_base_url", "https://sage.test/#a", "PUBLIC_BASE_URL"),
-        ("taskpane_url", "https://pane.test/?tenant=x", "ADDIN_TASKPANE_URL"),
-        ("taskpane_url", "https://pane.test/?a=1&tenant", "ADDIN_TASKPANE_URL"),
-        ("taskpane_url", "https://pane.test/?%74enant=x", "ADDIN_TASKPANE_URL"),
-        ("taskpane_url", "https://pane.test/" + "a" * (URL_LENGTH - 40), "ADDIN_TASKPANE_URL"),
-    ],
-)
-def test_a_setting_that_would_spoil_the_file_is_named(parameter: str, value: str, setting: str) -> None:
-    with pytest.raises(SettingsIncompleteError) as refusal:
-        add_in(**{parameter: value})
-    assert refusal.value.names == (setting,)
-
-
-def test_all_bad_settings_are_named_at_once_and_their_values_are_not() -> None:
-    with pytest.raises(SettingsIncompleteError) as refusal:
-        add_in(product_id="secret", public_base_url="secret", taskpane_url="secret", portal_url="secret")
-    assert refusal.value.names == ("ADDIN_PRODUCT_ID", "PUBLIC_BASE_URL", "ADDIN_TASKPANE_URL", "PORTAL_URL")
-    assert "secret" not in str(refusal.value)
 
 
 def test_the_entity_tag_is_strong_and_follows_the_bytes() -> None:

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from association.associate import SETTLE_AFTER, bind
+from association.associate import bind
 from association.facts import AcceptedBy, Record
 from association.links import find_link, share_token
 from association.progress import Cause, progress
 from association.rows import Claim, Purpose, Task, TaskKind
-from association.settle import settle_claim
+from association.settle import SETTLE_AFTER, settle_claim
 from tests.memory import (
     NOW,
     OTHER_TENANT,

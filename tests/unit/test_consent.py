@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from association.changes import SAFETY_DELAY
 from association.consent import (
     BACK_OFF,
     REQUIRED_ROLES,
@@ -114,7 +115,9 @@ async def test_consent_without_access_is_awaited(memory: Memory, roles: Any) -> 
     memory.entra.roles = roles
     after = await complete_consent(memory.ports, flow, GRANTED, record)
     assert (after.facts.consented_at, after.facts.access_proven_at) == (NOW, None)
-    assert memory.tasks.sent == [(access_task(record, 0), timedelta(seconds=BACK_OFF[0]))]
+    # before the change, so that a crash cannot lose it, and after it
+    delays = (SAFETY_DELAY, timedelta(seconds=BACK_OFF[0]))
+    assert memory.tasks.sent == [(access_task(record, 0), delay) for delay in delays]
 
 
 async def test_the_tenant_in_the_redirect_may_be_in_capitals(memory: Memory) -> None:

@@ -1,5 +1,6 @@
 """From an order to an association with its mailed link, whoever repeats it and wherever it stops."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -146,6 +147,27 @@ async def test_support_finds_administrator_and_partner_by_a_hint_without_an_addr
     assert "@" not in repr(memory.lookups.rows)
     hint = memory.ports.keys.address_hints(ORDER["administrator_email"])[0]
     assert await memory.lookups.find("email", hint) == (record.facts.association_id,)
+
+
+async def test_support_finds_the_people_of_every_order(memory: Memory) -> None:
+    await ordered(memory)
+    partner = {"number": "P-2", "name": "Autre Conseil", "email": "autre@conseil.example"}
+    second = "paul@boulangerie-dupont.example"
+    record = await ordered(memory, order_number="CMD-2", partner=partner, administrator_email=second)
+    for email in (partner["email"], second, ORDER["administrator_email"], ORDER["partner"]["email"]):
+        hint = memory.ports.keys.address_hints(email)[0]
+        assert await memory.lookups.find("email", hint) == (record.facts.association_id,)
+
+
+async def test_the_hints_are_written_together(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = asyncio.Barrier(2)
+
+    async def add(kind: str, key: str, association_id: str) -> None:
+        async with asyncio.timeout(2):
+            await both.wait()
+
+    monkeypatch.setattr(memory.lookups, "add", add)
+    await ordered(memory)
 
 
 async def test_a_repeat_heals_lost_hints(memory: Memory) -> None:

@@ -19,6 +19,7 @@ from association.legs import (
     begin_sign_in,
     flow_cookie_name,
     read_state,
+    require_in_time,
     take,
 )
 from association.rows import Leg
@@ -93,10 +94,11 @@ async def test_a_state_of_one_kind_of_leg_is_unknown_to_another(memory: Memory) 
 async def test_a_flow_ends_at_its_very_moment(memory: Memory) -> None:
     departure = await left(memory)
     memory.clock.advance(seconds=(LIFETIME - timedelta(seconds=1)).total_seconds())
-    await arrive(memory.ports, departure.state, departure.browser_secret, (Leg.SIGN_IN,))
+    flow = await arrive(memory.ports, departure.state, departure.browser_secret, (Leg.SIGN_IN,))
+    require_in_time(memory.ports, flow)
     memory.clock.advance(seconds=1)
     with pytest.raises(FlowExpiredError):
-        await arrive(memory.ports, departure.state, departure.browser_secret, (Leg.SIGN_IN,))
+        require_in_time(memory.ports, flow)
 
 
 async def test_one_of_many_callers_takes_the_flow(memory: Memory) -> None:

@@ -62,11 +62,12 @@ async def test_a_revoked_link_opens_nothing(memory: Memory) -> None:
         await find_link(memory.ports, token, Purpose.ASSOCIATION)
 
 
-async def test_a_repeated_issue_meets_itself(memory: Memory) -> None:
-    first = await add_link(memory.ports, "a" * 32, Purpose.SHARE, 1, 10)
-    memory.clock.advance(days=1)
+async def test_a_repeated_issue_meets_itself_and_ends_with_the_later_of_both(memory: Memory) -> None:
     await add_link(memory.ports, "a" * 32, Purpose.SHARE, 1, 10)
-    assert list(memory.links.rows.values()) == [first]
+    memory.clock.advance(days=1)
+    later = await add_link(memory.ports, "a" * 32, Purpose.SHARE, 1, 10)
+    await add_link(memory.ports, "a" * 32, Purpose.SHARE, 1, 5)
+    assert list(memory.links.rows.values()) == [later]
 
 
 async def test_a_key_that_is_removed_takes_its_links_with_it(memory: Memory) -> None:

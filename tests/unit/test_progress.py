@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from association.facts import AcceptedBy, Check, Prerequisite, Record, Result
+from association.facts import AcceptedBy, Check, Mail, MailStatus, Prerequisite, Record, Result
 from association.progress import (
     PROPAGATION_LIMIT,
     Cause,
@@ -16,7 +16,6 @@ from association.progress import (
     Step,
     Who,
     current_checks,
-    has_left,
     is_proven,
     progress,
 )
@@ -76,6 +75,11 @@ def record(*checks: Check, **facts: Any) -> Record:
     return Record(facts=made, etag="1", checks={each.key: each for each in checks})
 
 
+def unmailed() -> Record:
+    mail = Mail(key="invitation-1", kind="invitation", person=1, created_at=ago(80), status=MailStatus.FAILED)
+    return replace(record(**INVITED), outbox={mail.key: mail})
+
+
 ADMINISTRATOR_FAILED = check(Prerequisite.ADMINISTRATOR, Result.FAILED, 30)
 PREMIUM_FAILED = check(Prerequisite.PREMIUM, Result.FAILED, 25)
 PREMIUM_UNKNOWN = check(Prerequisite.PREMIUM, Result.UNKNOWN, 25)
@@ -92,15 +96,16 @@ POSITIONS = [
     (
         "expired",
         record(**{**INVITED, "link_expires_at": ago(3)}),
-        "identification blocked link_expired administrator",
+        "identification blocked link_expired support",
         3,
     ),
     (
         "expires this very moment",
         record(**{**INVITED, "link_expires_at": NOW}),
-        "identification blocked link_expired administrator",
+        "identification blocked link_expired support",
         0,
     ),
+    ("never mailed", unmailed(), "identification blocked mail_failed support", 80),
     ("invited", record(**INVITED), "identification current not_started administrator", 80),
     (
         "left to sign in",
@@ -228,9 +233,9 @@ def test_a_new_link_asks_for_identification_again_before_anything_else() -> None
     assert [item.at for item in where.steps if item.state is not State.DONE] == [None] * 5
 
 
-def test_the_failed_checks_are_named_in_the_order_of_the_pages() -> None:
+def test_checks_are_told_in_the_order_of_the_pages() -> None:
     stands = record(PREMIUM_FAILED, ADMINISTRATOR_FAILED, **PROVEN)
-    assert progress(stands, NOW).failed == (Prerequisite.ADMINISTRATOR, Prerequisite.PREMIUM)
+    assert current_checks(stands) == (ADMINISTRATOR_FAILED, PREMIUM_FAILED)
 
 
 @pytest.mark.parametrize("changes", [{"tenant_id": OTHER_TENANT}, {"object_id": OTHER_PERSON}])
@@ -245,11 +250,6 @@ def test_proven_means_every_check_is_there_and_ok() -> None:
     assert not is_proven(record(*ALL_OK[:2], **PROVEN))
     for result in (Result.FAILED, Result.UNKNOWN):
         assert not is_proven(record(replace(ALL_OK[0], result=result), *ALL_OK[1:], **PROVEN))
-
-
-def test_somebody_has_left_as_long_as_nobody_came_back() -> None:
-    assert has_left(record(**{**INVITED, "left_at": ago(1)}).facts)
-    assert not has_left(record(**INVITED).facts)
 
 
 def past() -> st.SearchStrategy[datetime | None]:

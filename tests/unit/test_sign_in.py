@@ -16,9 +16,9 @@ from association.errors import (
     SignInRefusedError,
 )
 from association.facts import AcceptedBy, Person, Record
+from association.renew import renew_link
 from association.rows import Leg
 from association.sign_in import complete_sign_in, known_person, leave_for_sign_in
-from association.support import renew_link
 from tests.memory import (
     DOMAIN,
     NOW,

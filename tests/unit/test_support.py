@@ -4,17 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.storage.service_rules import check_key
 from association.errors import (
     AssociationUnknownError,
     LinkRevokedError,
+    NotBoundError,
     RequestInvalidError,
+    ShareEndedError,
 )
 from association.facts import AcceptedBy, Event, Record
-from association.links import find_link, mailed_token
+from association.links import add_link, find_link, find_share, link_end, mailed_token, share_token
+from association.outbox import mail_values
 from association.release import release_tenant
+from association.renew import renew_link, renew_share
 from association.rows import Claim, Purpose
 from association.session import is_live
-from association.support import LONGEST_REASON, Question, find, renew_link
+from association.support import LONGEST_REASON, Question, find
 from tests.memory import NOW, ORDER, OTHER_TENANT, TENANT, Memory, expects, ordered, signed_in
 
 
@@ -65,6 +70,53 @@ async def test_it_is_found_by_the_reference_of_one_of_its_failures(memory: Memor
     claim = Claim(association_id=record.facts.association_id, at=NOW)
     await memory.claims.claim("reference", "ABCD-EFGH", claim)
     assert await find(memory.ports, Question("reference", "abcd efgh")) == (record,)
+
+
+NO_IDS = ["", " ", "a b", "../" + "f" * 29, "é" * 32, "f" * 31, "f" * 33, "g" * 32, "f" * 31 + "\n", "\ud800"]
+KEYS = ("association_id", "tenant_id", "order_number", "customer_number", "reference", "email")
+
+
+@pytest.fixture
+def strict(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> Memory:
+    """A storage that refuses keys as the service does."""
+    read = memory.associations.read
+
+    async def check_and_read(association_id: str) -> Record | None:
+        check_key(association_id)
+        return await read(association_id)
+
+    monkeypatch.setattr(memory.associations, "read", check_and_read)
+    return memory
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+async def test_what_can_be_no_id_finds_nothing_and_is_renewed_and_released_for_nobody(
+    strict: Memory, text: str
+) -> None:
+    await bound(strict)
+    assert await find(strict.ports, Question("association_id", text)) == ()
+    for refused in (
+        renew_link(strict.ports, text, "reason"),
+        renew_share(strict.ports, text, "reason"),
+        release_tenant(strict.ports, text, TENANT, "reason"),
+    ):
+        with pytest.raises(AssociationUnknownError) as caught:
+            await refused
+        assert caught.value.detail == ""
+
+
+async def test_an_id_in_upper_case_is_renewed_and_released_too(strict: Memory) -> None:
+    record, _ = await signed_in(strict, await ordered(strict), tenant_id=OTHER_TENANT)
+    loud = record.facts.association_id.upper()
+    assert (await renew_link(strict.ports, loud, "reason")).facts.link_number == 2
+    assert (await release_tenant(strict.ports, loud, OTHER_TENANT, "reason")).facts.accepted_by
+    assert set(strict.associations.records) == {record.facts.association_id}
+
+
+@pytest.mark.parametrize("by", KEYS)
+async def test_half_a_character_finds_nothing(memory: Memory, by: str) -> None:
+    await bound(memory)
+    assert await find(memory.ports, Question(by, "\ud800")) == ()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +189,13 @@ async def test_two_renewals_at_once_make_one_link(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "problem"), [("", "missing"), (" \n", "missing"), ("x" * (LONGEST_REASON + 1), "too_long")]
+    ("reason", "problem"),
+    [
+        ("", "missing"),
+        (" \n", "missing"),
+        ("x" * (LONGEST_REASON + 1), "too_long"),
+        ("half \udc00", "control_characters"),
+    ],
 )
 async def test_a_link_is_not_renewed_without_a_reason(memory: Memory, reason: str, problem: str) -> None:
     record = await ordered(memory)
@@ -159,6 +217,98 @@ async def test_a_link_whose_key_is_gone_can_be_renewed(memory: Memory) -> None:
     record = memory.put(await ordered(memory), link_kid="gone")
     renewed = await renew_link(memory.ports, record.facts.association_id, "key removed")
     assert (renewed.facts.link_number, renewed.facts.link_kid) == (2, "k1")
+
+
+async def shared(memory: Memory) -> Record:
+    """A bound association with its share link."""
+    record = await bound(memory)
+    identifier = record.facts.association_id
+    await add_link(memory.ports, identifier, Purpose.SHARE, 1, memory.ports.settings.share_days)
+    ends = link_end(NOW, memory.ports.settings.share_days)
+    return memory.put(record, share_number=1, share_kid="k1", share_expires_at=ends)
+
+
+async def test_a_new_share_link_is_mailed_to_the_recorded_address_and_the_one_before_ends(
+    memory: Memory,
+) -> None:
+    record = await shared(memory)
+    memory.clock.advance(days=3)
+    renewed = await renew_share(memory.ports, record.facts.association_id, "  it has ended ")
+    facts, event = renewed.facts, renewed.events[-1]
+    assert (facts.share_number, facts.share_kid) == (2, "k1")
+    assert facts.share_expires_at == link_end(memory.clock(), 90)
+    assert facts == replace(
+        record.facts,
+        version=record.facts.version + 1,
+        share_number=2,
+        share_expires_at=facts.share_expires_at,
+    )
+    assert (event.what, event.by, event.old, event.new) == ("share_renewed", "support", "1", "it has ended")
+    mail = renewed.outbox["associated-1-2"]
+    assert (mail.kind, mail.person) == ("associated", facts.administrator)
+    token = share_token(memory.ports.keys, facts)
+    assert mail_values(memory.ports, renewed, mail)["share_link"].endswith(f"/addin?k={token}")
+    assert (await find_share(memory.ports, token)).expires_at == facts.share_expires_at
+    with pytest.raises(ShareEndedError):
+        await find_share(memory.ports, share_token(memory.ports.keys, record.facts))
+
+
+async def test_a_share_link_can_be_renewed_again_and_again(memory: Memory) -> None:
+    record = await shared(memory)
+    for _ in range(2):
+        record = await renew_share(memory.ports, record.facts.association_id, "reason")
+    assert record.facts.share_number == 3
+    assert {"associated-1-2", "associated-1-3"} <= set(record.outbox)
+
+
+async def test_renewing_the_share_link_leaves_the_association_link_and_its_sessions(memory: Memory) -> None:
+    record, session = await signed_in(memory, await shared(memory))
+    renewed = await renew_share(memory.ports, record.facts.association_id, "reason")
+    token = mailed_token(memory.ports.keys, renewed.facts)
+    assert await find_link(memory.ports, token, Purpose.ASSOCIATION)
+    assert is_live(session, renewed.facts, memory.clock())
+
+
+async def test_two_share_renewals_at_once_make_one_link(memory: Memory) -> None:
+    record = await shared(memory)
+
+    async def interfere() -> None:
+        await renew_share(memory.ports, record.facts.association_id, "first")
+
+    memory.associations.interference = interfere
+    renewed = await renew_share(memory.ports, record.facts.association_id, "second")
+    assert renewed.facts.share_number == 2
+    assert [event.new for event in renewed.events if event.what == "share_renewed"] == ["first"]
+    assert await find_share(memory.ports, share_token(memory.ports.keys, renewed.facts))
+
+
+async def test_nothing_is_shared_before_a_tenant_is_bound_or_without_a_reason(memory: Memory) -> None:
+    record = await ordered(memory)
+    identifier = record.facts.association_id
+    with pytest.raises(NotBoundError):
+        await renew_share(memory.ports, identifier, "reason")
+    with pytest.raises(RequestInvalidError):
+        await renew_share(memory.ports, identifier, " ")
+    assert memory.record(identifier) == record
+    assert len(memory.links.rows) == 1
+
+
+async def test_a_binding_lost_meanwhile_gets_no_share_link(memory: Memory) -> None:
+    record = await shared(memory)
+
+    async def interfere() -> None:
+        memory.put(memory.record(record.facts.association_id), generation=0)
+
+    memory.associations.interference = interfere
+    with pytest.raises(NotBoundError):
+        await renew_share(memory.ports, record.facts.association_id, "reason")
+    assert memory.record(record.facts.association_id).facts.share_number == 1
+
+
+async def test_a_share_link_whose_key_is_gone_can_be_renewed(memory: Memory) -> None:
+    record = memory.put(await shared(memory), share_kid="gone")
+    renewed = await renew_share(memory.ports, record.facts.association_id, "key removed")
+    assert (renewed.facts.share_number, renewed.facts.share_kid) == (2, "k1")
 
 
 async def test_support_releases_the_tenant_that_is_signed_in_and_no_other(memory: Memory) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from association.consent import BACK_OFF, complete_consent, leave_for_consent
+from association.changes import SAFETY_DELAY
+from association.consent import BACK_OFF, NOT_THE_CUSTOMERS, complete_consent, leave_for_consent
 from association.errors import (
     AccountChangedError,
     Answer,
@@ -15,15 +16,16 @@ from association.errors import (
     MicrosoftRefusedError,
     MicrosoftUnavailableError,
     SessionMissingError,
+    SignInRefusedError,
 )
 from association.facts import AcceptedBy, Check, Prerequisite, Record, Result
 from association.identity import PersonFacts, TenantFacts
 from association.legs import Departure
-from association.progress import Cause, progress
-from association.rows import Flow, Leg
+from association.progress import Cause, current_checks, progress
+from association.renew import renew_link
+from association.rows import Claim, Flow, Leg, TaskKind
 from association.session import Session
 from association.sign_out import sign_out
-from association.support import renew_link
 from association.verify import complete_confirm, confirm, may_bind, recheck
 from tests.memory import (
     DOMAIN,
@@ -87,7 +89,7 @@ async def test_all_results_are_noted_at_once_and_tell_what_they_were_before(memo
     after = await confirmed(memory, record)
     assert {check.result for check in after.checks.values()} == {Result.FAILED}
     assert after.facts.generation == 0
-    assert progress(after, NOW).failed == tuple(Prerequisite)
+    assert [check.key for check in current_checks(after)] == list(Prerequisite)
     memory.graph.tenant, memory.graph.person = tenant_facts(), person_facts()
     again = await confirmed(memory, after)
     checked = [event for event in again.events if event.what == "checked"]
@@ -177,7 +179,7 @@ async def test_what_microsoft_wants_to_show_is_repeated_once_visibly(memory: Mem
         PERSON,
         False,
     )
-    with pytest.raises(MicrosoftRefusedError):
+    with pytest.raises(SignInRefusedError):
         await complete_confirm(memory.ports, visible, {"error": "x"})
 
 
@@ -189,7 +191,7 @@ async def test_any_other_error_is_not_repeated(memory: Memory, answer: Answer) -
     memory.entra.refused = MicrosoftRefusedError(answer)
     flow = await shown(memory, record)
     begun = len(memory.entra.begun)
-    with pytest.raises(MicrosoftRefusedError):
+    with pytest.raises(MicrosoftUnavailableError if answer in NOT_THE_CUSTOMERS else SignInRefusedError):
         await complete_confirm(memory.ports, flow, {"error": "x"})
     assert len(memory.entra.begun) == begun
 
@@ -370,3 +372,54 @@ async def test_a_confirming_leg_that_was_under_way_at_the_sign_out_opens_no_sess
     with pytest.raises(SessionMissingError):
         await complete_confirm(memory.ports, flow, {"code": "code"})
     assert not memory.record(record.facts.association_id).facts.is_bound
+
+
+async def test_access_seen_once_and_gone_again_is_looked_for_in_the_background(
+    memory: Memory,
+) -> None:
+    record, _ = await consented(memory)
+    assert record.facts.access_proven_at
+    flow = await shown(memory, record)
+    memory.graph.tenant = tenant_facts(roles=frozenset())
+    memory.tasks.sent.clear()
+    came_to = await complete_confirm(memory.ports, flow, {"code": "code"})
+    assert not isinstance(came_to, Departure)
+    assert progress(came_to[0], memory.ports.now()).cause is Cause.ACCESS_AWAITED
+    kinds = [(task.kind, delay) for task, delay in memory.tasks.sent]
+    assert kinds == [(TaskKind.ACCESS, SAFETY_DELAY), (TaskKind.ACCESS, timedelta(seconds=BACK_OFF[0]))]
+
+
+async def test_a_tenant_without_the_domain_that_accepted_it_is_to_be_confirmed(memory: Memory) -> None:
+    record, _ = await consented(memory)
+    memory.graph.tenant = tenant_facts(domains=frozenset({"else.example"}))
+    came_to = await complete_confirm(memory.ports, await shown(memory, record), {"code": "code"})
+    assert not isinstance(came_to, Departure)
+    assert not came_to[0].facts.is_bound
+    assert progress(came_to[0], memory.ports.now()).cause is Cause.TENANT_UNEXPECTED
+
+
+async def test_an_organisation_that_does_not_show_itself_as_this_tenant_leaves_the_checks_unknown(
+    memory: Memory,
+) -> None:
+    record, _ = await consented(memory)
+    memory.graph.tenant = tenant_facts(tenant_id="")
+    came_to = await complete_confirm(memory.ports, await shown(memory, record), {"code": "code"})
+    assert not isinstance(came_to, Departure)
+    assert progress(came_to[0], memory.ports.now()).cause is Cause.CHECKS_UNKNOWN
+
+
+async def test_a_conflict_ends_when_the_other_claim_is_gone(memory: Memory) -> None:
+    record, session = await consented(memory)
+    other = Claim(association_id="b" * 32, at=memory.ports.now(), generation=1)
+    await memory.claims.claim("tenant", TENANT, other)
+    came_to = await complete_confirm(memory.ports, await shown(memory, record), {"code": "code"})
+    assert not isinstance(came_to, Departure)
+    conflicting = came_to[0]
+    assert progress(conflicting, memory.ports.now()).cause is Cause.TENANT_BOUND_ELSEWHERE
+    assert await memory.claims.release("tenant", TENANT, other)
+    departure = await recheck(memory.ports, conflicting, session)
+    assert departure is not None
+    again = await complete_confirm(memory.ports, await taken(memory, departure), {"code": "code"})
+    assert not isinstance(again, Departure)
+    assert again[0].facts.is_bound
+    assert again[0].facts.conflict_at is None

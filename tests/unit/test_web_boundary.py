@@ -28,6 +28,7 @@ from functions import services
 from functions.services import Services, rendering
 from functions.web import boundary, failures, responses
 from functions.web.boundary import STATUS, json_api, language_of, pages
+from functions.web.failures import concerned
 from tests.memory import Memory, ordered
 
 SECRET = "marie@client.example?code=0.AXoAsecret"
@@ -44,8 +45,9 @@ def request(method: str = "GET", **headers: str) -> func.HttpRequest:
     return func.HttpRequest(method=method, url="http://localhost:7071/x", headers=named, body=b"")
 
 
-def raising(error: BaseException) -> Callable[[func.HttpRequest], Any]:
+def raising(error: BaseException, concerns: str = "") -> Callable[[func.HttpRequest], Any]:
     async def handler(req: func.HttpRequest) -> func.HttpResponse:
+        concerned.set(concerns)
         raise error
 
     return handler
@@ -64,13 +66,15 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     return made
 
 
-async def page_of(error: BaseException, method: str = "GET", **headers: str) -> tuple[int, str]:
-    response = await pages(raising(error))(request(method, **headers))
+async def page_of(
+    error: BaseException, method: str = "GET", *, concerns: str = "", **headers: str
+) -> tuple[int, str]:
+    response = await pages(raising(error, concerns))(request(method, **headers))
     return response.status_code, response.get_body().decode()
 
 
-async def problem_of(error: BaseException, **headers: str) -> dict[str, Any]:
-    response = await json_api(raising(error))(request(**headers))
+async def problem_of(error: BaseException, *, concerns: str = "", **headers: str) -> dict[str, Any]:
+    response = await json_api(raising(error, concerns))(request(**headers))
     assert response.headers["Content-Type"] == "application/problem+json"
     problem: dict[str, Any] = json.loads(response.get_body())
     assert problem["status"] == response.status_code
@@ -182,9 +186,7 @@ async def test_a_handler_that_takes_too_long_is_ended(
 
 async def test_a_failure_of_an_association_is_found_by_its_reference(memory: Memory) -> None:
     record = await ordered(memory)
-    error = LinkExpiredError()
-    error.association_id = record.facts.association_id
-    problem = await problem_of(error)
+    problem = await problem_of(LinkExpiredError(), concerns=record.facts.association_id)
     event = memory.record(record.facts.association_id).events[-1]
     assert (event.what, event.new, event.reference) == ("failed", "link_expired", problem["reference"])
     claim = await memory.claims.owner("reference", problem["reference"])
@@ -203,9 +205,7 @@ async def test_a_failure_that_cannot_be_noted_is_shown_all_the_same(
         raise failure
 
     memory.associations.interference = fail
-    error = LinkExpiredError()
-    error.association_id = record.facts.association_id
-    assert (await page_of(error))[0] == 410
+    assert (await page_of(LinkExpiredError(), concerns=record.facts.association_id))[0] == 410
     assert "failure_not_noted" in caplog.text
     assert SECRET not in caplog.text
 
@@ -213,8 +213,7 @@ async def test_a_failure_that_cannot_be_noted_is_shown_all_the_same(
 async def test_the_page_leads_back_to_the_association_unless_its_link_has_ended(memory: Memory) -> None:
     back = f'href="/a/{reference_of("a" * 32)}"'
     for error, leads_back in ((FlowExpiredError(), True), (LinkExpiredError(), False)):
-        error.association_id = "a" * 32
-        assert (back in (await page_of(error))[1]) == leads_back
+        assert (back in (await page_of(error, concerns="a" * 32))[1]) == leads_back
 
 
 async def test_a_page_that_failed_for_now_can_be_tried_again(memory: Memory) -> None:
@@ -270,7 +269,5 @@ async def test_a_failure_is_not_waited_for_to_be_noted(
         await asyncio.sleep(10)
 
     memory.associations.interference = hang
-    error = LinkExpiredError()
-    error.association_id = record.facts.association_id
     async with asyncio.timeout(2):
-        assert (await page_of(error))[0] == 410
+        assert (await page_of(LinkExpiredError(), concerns=record.facts.association_id))[0] == 410

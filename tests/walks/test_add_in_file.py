@@ -10,7 +10,7 @@ from lxml import etree
 from tests.manifest_rules import findings
 from tests.walks.browser import Browser, Page
 from tests.walks.test_link import failure
-from tests.walks.world import Customer, Person, World
+from tests.walks.world import Customer, Person, World, until
 
 FILE = "sage-contact.xml"
 
@@ -126,8 +126,8 @@ def test_every_address_in_the_file_answers(world: World, bound: Bound) -> None:
 def test_a_stranger_gets_no_file(world: World, bound: Bound) -> None:
     stranger = Browser()
     failure(stranger.open(bound.file), 403, "visit_missing")
-    failure(stranger.open(f"{world.host}/addin/{FILE}"), 403, "visit_missing")
-    failure(stranger.open(f"{world.host}/addin/guide"), 403, "visit_missing")
+    failure(stranger.open(f"{world.host}/addin/{FILE}"), 410, "share_ended")
+    failure(stranger.open(f"{world.host}/addin/guide"), 410, "share_ended")
 
 
 def test_the_mailed_link_alone_opens_no_file(bound: Bound) -> None:
@@ -220,3 +220,27 @@ def test_the_two_kinds_of_link_do_not_open_each_others_pages(world: World, bound
     failure(Browser().open(f"{world.host}/a?k={share}"), 404, "link_unknown")
     failure(Browser().open(f"{world.host}/addin?k={mailed}"), 404, "link_unknown")
     failure(Browser().open(f"{world.host}/addin?k={'A' * 43}"), 404, "link_unknown")
+
+
+def test_a_renewed_share_link_is_mailed_and_the_one_before_opens_nothing_any_more(world: World) -> None:
+    bound = Bound(world)
+    user = Browser()
+    user.open(bound.share)
+    path = f"/support/associations/{bound.order['association_id']}/renew-link"
+    answer = world.post(path, {"link": "share", "reason": "délai passé"})
+    assert answer.status_code == 200, answer.text
+    assert "associated-1-2" in [mail["key"] for mail in answer.json()["mails"]]
+    (event,) = [event for event in answer.json()["events"] if event["what"] == "share_renewed"]
+    assert (event["by"], event["old"], event["new"]) == ("support", "1", "délai passé")
+
+    failure(Browser().open(bound.share), 410, "share_ended")
+    failure(user.open(f"{world.host}/addin/guide"), 410, "share_ended")
+    failure(user.open(f"{world.host}/addin/{FILE}"), 410, "share_ended")
+
+    address = bound.order["administrator_email"]
+    mails = until(lambda: world.mails(address, "associé")[1:], "the second confirmation")
+    (new,) = [link for link in mails[-1]["links"] if "/addin?k=" in link]
+    assert new != bound.share
+    assert user.open(new).is_headed("addin_page.title")
+    assert user.open(f"{world.host}/addin/{FILE}").body == bound.person.browser.open(bound.file).body
+    assert new in bound.person.browser.open(bound.page.url).words

@@ -62,7 +62,7 @@ def test_a_consent_callback_forged_for_another_tenant_that_consented_binds_nothi
     assert (landed.status, landed.is_headed("error.account_changed.title")) == (409, True)
     found = world.support(order_number=order["order_number"])
     assert found["tenant_id"] != stolen
-    assert found["cause"] == "left_for_microsoft"
+    assert found["cause"] == "consent_to_give"
     assert not is_bound(world, order)
     assert not is_bound(world, victims_order)
 

@@ -145,9 +145,9 @@ def test_the_association_link_opens_no_file(world: World) -> None:
     page = visitor.open(link)
 
     assert visitor.open(f"{page.url}/sage-contact.xml").status == 403
-    assert visitor.open(f"{world.host}/addin/sage-contact.xml").status == 403
+    assert visitor.open(f"{world.host}/addin/sage-contact.xml").status == 410
     visitor.cookies.kept["addin", "/"] = visitor.cookies.kept[f"visit-{order['reference']}", "/"]
-    assert visitor.open(f"{world.host}/addin/sage-contact.xml").is_headed("error.visit_missing.title")
+    assert visitor.open(f"{world.host}/addin/sage-contact.xml").is_headed("error.share_ended.title")
 
 
 def test_a_link_alone_shows_no_address_and_no_tenant_whoever_has_signed_in(world: World) -> None:

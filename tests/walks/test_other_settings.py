@@ -9,6 +9,13 @@ from tests.walks.browser import Browser
 from tests.walks.test_link import failure
 from tests.walks.world import Person, World, running_world
 
+UNSET = {
+    "SIGNING_KEYS": "",
+    "SMTP_PORT": "mail",
+    "PORTAL_URL": "http://127.0.0.1:7076",
+    "ADDIN_TASKPANE_URL": "https://pane.example/?tenant=x",
+}
+
 
 @pytest.fixture(scope="module")
 def secret_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -20,9 +27,11 @@ def secret_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def unset_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The product without its signing keys, and with a sender's port that is none."""
+    """The product without its signing keys, with a sender's port that is none, and with addresses that would
+    spoil the add-in file.
+    """
     folder = tmp_path_factory.mktemp("unset")
-    with running_world(folder, SIGNING_KEYS="", SMTP_PORT="mail") as started:
+    with running_world(folder, **UNSET) as started:
         yield started
 
 
@@ -72,7 +81,7 @@ def test_with_the_key_health_names_every_setting_that_is_missing_or_wrong(unset_
     assert answer.status_code == 503
     assert answer.json() == {
         "status": "unavailable",
-        "settings": ["SIGNING_KEYS", "SMTP_PORT"],
+        "settings": list(UNSET),
         "storage": None,
     }
 

@@ -105,6 +105,9 @@ def test_a_stranger_who_is_stopped_writes_into_nobodys_history(world: World, kno
     ("name", "value"),
     [
         ("association_id", "0" * 32),
+        ("association_id", "un identifiant"),
+        ("association_id", "a/b"),
+        ("association_id", "é" * 32),
         ("tenant_id", "00000000-0000-4000-8000-000000000000"),
         ("order_number", "CMD-never"),
         ("customer_number", "C-never"),
@@ -119,6 +122,26 @@ def test_what_nobody_knows_is_an_empty_list(world: World, name: str, value: str)
 
 def test_an_address_that_nobody_has_is_an_empty_list(world: World) -> None:
     assert found(world.post(SEARCH, {"email": "personne@nulle-part.example"})) == []
+
+
+@pytest.mark.parametrize("name", [*KEYS, "email"])
+def test_half_a_character_is_an_empty_list(world: World, name: str) -> None:
+    assert found(world.post(SEARCH, {name: "\ud800"})) == []
+
+
+def test_an_id_is_found_in_upper_case(world: World, known: Known) -> None:
+    (one,) = found(world.get("/support/associations", association_id=known.order["association_id"].upper()))
+    assert one["association_id"] == known.order["association_id"]
+
+
+def test_everybody_of_a_second_order_is_found(world: World) -> None:
+    customer = world.customer("menuiserie-lambert")
+    first = world.orders(customer)
+    partner = {"number": "P-2", "name": "Autre", "email": f"autre@{customer.tenant}.example"}
+    second = world.orders(customer, order_number=f"{first['order_number']}-B", partner=partner)
+    assert second["association_id"] == first["association_id"]
+    (one,) = found(world.post(SEARCH, {"email": partner["email"]}))
+    assert one["association_id"] == first["association_id"]
 
 
 def test_exactly_one_key_is_asked_for(world: World, known: Known) -> None:
@@ -199,6 +222,40 @@ def test_no_link_is_renewed_for_an_incomplete_order(world: World) -> None:
 def test_a_new_link_of_an_unknown_association_is_not_found(world: World) -> None:
     answer = world.post(f"/support/associations/{'0' * 32}/renew-link", {"reason": "essai"})
     problem(answer, 404, "association_unknown")
+
+
+@pytest.mark.parametrize(
+    "name", ["un%20identifiant", "%C3%A9t%C3%A9", "a%2Fb", "0" * 31, "personne@exemple.fr"]
+)
+@pytest.mark.parametrize("call", ["renew-link", "release-tenant"])
+def test_what_can_be_no_association_is_not_found(world: World, name: str, call: str) -> None:
+    answer = world.post(f"/support/associations/{name}/{call}", {"reason": "essai", "tenant_id": "x"})
+    assert answer.status_code == 404, answer.text
+    if "%2F" not in name:  # for the host a path of more parts, so a page
+        problem(answer, 404, "association_unknown")
+    assert "personne@" not in world.logged()
+
+
+def test_a_share_link_is_not_renewed_before_the_association_is_done(world: World) -> None:
+    order = world.orders(world.customer("menuiserie-lambert"))
+    path = f"/support/associations/{order['association_id']}/renew-link"
+    problem(world.post(path, {"reason": "essai", "link": "share"}), 409, "not_bound")
+
+
+@pytest.mark.parametrize("kind", ["", "Share", "partage", None, 1, ["share"]])
+def test_only_the_two_kinds_of_link_can_be_renewed(world: World, known: Known, kind: Any) -> None:
+    path = f"/support/associations/{known.order['association_id']}/renew-link"
+    body = problem(world.post(path, {"reason": "essai", "link": kind}), 400, "request_invalid")
+    assert [(error["field"], error["code"]) for error in body["errors"]] == [("link", "link_unknown_kind")]
+    assert "association" in body["errors"][0]["message"]
+    assert world.support(order_number=known.order["order_number"])["link"]["number"] == 1
+
+
+def test_the_association_link_can_be_asked_for_by_name(world: World) -> None:
+    order = world.orders(world.customer("menuiserie-lambert"))
+    path = f"/support/associations/{order['association_id']}/renew-link"
+    answer = world.post(path, {"reason": "perdu", "link": "association"})
+    assert (answer.status_code, answer.json()["link"]["number"]) == (200, 2)
 
 
 def calls(known: Known) -> list[tuple[str, str]]:

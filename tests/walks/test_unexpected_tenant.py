@@ -178,3 +178,12 @@ def test_a_recorded_address_with_a_public_mail_provider_matches_no_organisation(
     customer = world.customer("menuiserie-lambert", administrator_email="menuiserie.lambert@orange.fr")
     person = Person(world, customer.account)
     assert person.signs_in(person.opens(world.invites(customer))).is_headed("unexpected_tenant.title")
+
+
+def test_a_code_typed_after_somebody_else_signed_in_says_who_goes_on(world: World, stopped: Stopped) -> None:
+    typed = code(world, stopped)
+    second = Person(world, stopped.recorded)
+    second.signs_in(second.opens(stopped.link))
+    page = types(stopped, typed)
+    assert page.status == 403
+    assert page.says("progress.notice.account_changed")
