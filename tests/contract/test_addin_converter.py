@@ -1,6 +1,6 @@
 """Microsoft's own parser takes the add-in file. It runs locally and calls nobody.
 
-https://www.npmjs.com/package/office-addin-manifest-converter
+(npm: office-addin-manifest-converter)
 """
 
 import json
