@@ -88,6 +88,11 @@ def fingerprint(contents: Iterable[bytes], version: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
+def tell(text: str = "", end: str = "\n") -> None:
+    """Show progress: on standard error, since the first line of `sandbox --json` is for a program."""
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
 def prepare(windows: bool) -> Path:
     """Make .venv and node_modules if they are not what the lock files say; the environment's interpreter."""
     venv = ROOT / ".venv"
@@ -97,12 +102,12 @@ def prepare(windows: bool) -> Path:
         return python
     # Whatever is there may be half made or of another lock: it is made anew, and stamped when it is whole.
     started = time.monotonic()
-    print("Preparing the environment (once; about a minute):", flush=True)
+    tell("Preparing the environment (once; about a minute):")
     _make_venv(venv)
     _step("Python packages", _pip(python), total=(ROOT / LOCKS[0]).read_text(encoding="utf-8").count("=="))
     _step("Storage emulator", _npm(python))
     stamp.write_text(wanted)
-    print(f"Ready after {time.monotonic() - started:.0f} s; further starts install nothing.", flush=True)
+    tell(f"Ready after {time.monotonic() - started:.0f} s; further starts install nothing.")
     return python
 
 
@@ -146,9 +151,9 @@ def _npm(python: Path) -> list[str]:
 
 def _step(title: str, command: Sequence[str], total: int = 0) -> None:
     """Run one command of the preparation and show progress instead of its output."""
-    started, done, show = time.monotonic(), 0, sys.stdout.isatty()
+    started, done, show = time.monotonic(), 0, sys.stderr.isatty()
     lines: deque[str] = deque(maxlen=200)
-    print(f"  {title} ...", end="" if show else "\n", flush=True)
+    tell(f"  {title} ...", end="" if show else "\n")
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
@@ -158,15 +163,15 @@ def _step(title: str, command: Sequence[str], total: int = 0) -> None:
                 lines.append(line.rstrip())
                 done += line.startswith("Collecting ")
                 if show and total:
-                    print(f"\r  {title} ... {done} of at most {total} ", end="", flush=True)
+                    tell(f"\r  {title} ... {done} of at most {total} ", end="")
     except KeyboardInterrupt:
         _end(process)
         raise
     if process.returncode:
-        print(flush=True)
+        tell()
         raise SetupError(explain_output(title, list(lines)))
     line = f"  {title}: {time.monotonic() - started:.0f} s"
-    print(f"\r{line:<60}" if show else line, flush=True)
+    tell(f"\r{line:<60}" if show else line)
 
 
 def explain_output(title: str, lines: Sequence[str]) -> str:

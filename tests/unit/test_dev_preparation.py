@@ -87,7 +87,18 @@ def test_a_failed_command_is_one_line_without_a_traceback(
     monkeypatch.setattr(dev, "prepare", prepare)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert dev.main(["demo"]) == 1
-    assert capsys.readouterr().err.splitlines() == [
+    step, blank, *told = capsys.readouterr().err.splitlines()
+    assert (step, blank) == ("  Storage emulator ...", "")
+    assert told == [
         "The package index cannot be reached: connect to the network (behind a proxy set HTTPS_PROXY), "
         "then run the command again."
     ]
+
+
+def test_progress_is_no_line_of_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line of `sandbox --json` is for a program, at the first start as well."""
+    dev._step("Something", [sys.executable, "-c", "pass"])
+    dev.tell("Ready")
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "Something" in told.err
