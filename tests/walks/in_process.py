@@ -44,6 +44,7 @@ class Storage(requests.Session):
         self.calls: list[str] = []
         self.spans: list[tuple[float, float]] = []
         self.messages: list[tuple[str, timedelta]] = []
+        self.pause = 0.0
         self.stop_at = 0
         self.after = False
         self.dead = False
@@ -57,6 +58,8 @@ class Storage(requests.Session):
             self.dead = True
             raise DiedError
         begun = time.monotonic()
+        # with a pause, calls that are sent together are under way together on a busy machine, too
+        time.sleep(self.pause)
         response = super().request(method, url, **arguments)
         self.spans.append((begun, time.monotonic()))
         self._record(method, url, arguments.get("data"), response)
