@@ -11,7 +11,7 @@ from association.errors import (
     LimitReachedError,
 )
 from association.facts import AcceptedBy, Record
-from association.limits import MOST_PER_HOUR
+from association.limits import MOST_CODES_PER_LINK, MOST_PER_HOUR
 from association.session import Session
 from tests.memory import OTHER_TENANT, TENANT, Memory, ordered, signed_in
 
@@ -258,3 +258,17 @@ async def test_one_associations_limit_is_not_anothers(memory: Memory) -> None:
         memory, await ordered(memory, order_number="CMD-2", customer_number="C-2")
     )
     assert (await ask_acceptance(memory.ports, other, theirs, again=True)).facts.code_number == 2
+
+
+async def test_a_link_has_so_many_codes_and_a_new_link_has_its_own(memory: Memory) -> None:
+    record, session = await unexpected(memory)
+    given = 0
+    with pytest.raises(LimitReachedError):
+        for _ in range(MOST_CODES_PER_LINK + 1):
+            memory.clock.advance(hours=1)
+            record = await ask_acceptance(memory.ports, record, session, again=True)
+            given += 1
+    assert 0 < given <= MOST_CODES_PER_LINK
+    memory.clock.advance(hours=1)
+    record = memory.put(record, link_number=2)
+    await ask_acceptance(memory.ports, record, session, again=True)

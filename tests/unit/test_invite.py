@@ -201,3 +201,12 @@ async def test_facts_that_never_hold_still_are_given_up(memory: Memory) -> None:
     with pytest.raises(ConcurrentChangeError):
         await receive_order(memory.ports, parse_order({**ORDER, "order_number": "CMD-2"}))
     assert ATTEMPTS > 1
+
+
+async def test_the_reseller_of_the_incomplete_order_is_asked_and_not_the_first_ones(memory: Memory) -> None:
+    first = await ordered(memory)
+    other = {"number": "P-2", "name": "Autre Conseil", "email": "commandes@autre.example"}
+    record = await ordered(memory, order_number="CMD-2", mpn_id="", partner=other)
+    asked = record.outbox["order_incomplete-CMD-2"].person
+    assert record.person(asked).email == "commandes@autre.example"
+    assert asked != first.facts.partner_contact

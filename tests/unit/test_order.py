@@ -156,3 +156,10 @@ def test_a_field_name_from_outside_reaches_neither_log_nor_answer_as_it_is(name:
         parse_order({**ORDER, name: 1})
     assert caught.value.problems == {"?": "unknown_field"}
     assert str(caught.value) == caught.value.detail == "?=unknown_field"
+
+
+def test_an_accented_domain_is_kept_in_the_form_that_mail_servers_and_discovery_take() -> None:
+    for address in ("marie@société.fr", "marie@xn--socit-esab.fr"):
+        assert parse_order({**ORDER, "administrator_email": address}).administrator_email == (
+            "marie@xn--socit-esab.fr"
+        )
