@@ -10,8 +10,9 @@ from hmac import compare_digest
 
 from association.changes import change, changed, new_mails
 from association.errors import AccountChangedError, CodeEndedError, CodeWrongError, GuestUnexpectedError
-from association.facts import AcceptedBy, Change, Event, Facts, Mail, Record
+from association.facts import AcceptedBy, Change, Facts, Record
 from association.limits import require_code_left
+from association.partition import Event, Mail
 from association.ports import Ports
 from association.session import Session, is_about
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from association.errors import NotBoundError
-from association.settings import GUID
+from association.identity import GUID
 
 TEMPLATE_VERSION = "1.0.0.0"
 """The manifest's version. Outlook takes a changed manifest only under a higher one, so every change of the

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from association.changes import change, changed, new_mails
-from association.facts import Binding, Change, Event, Facts, Mail, Record
+from association.facts import Change, Facts, Record
 from association.identity import Identity, TenantFacts
 from association.links import add_link, link_end
+from association.partition import Binding, Event, Mail
 from association.ports import Ports
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from association.errors import AssociationUnknownError, ConcurrentChangeError
-from association.facts import Change, Event, Mail, Record
+from association.facts import Change, Record
+from association.partition import Event, Mail
 from association.ports import Ports
 from association.rows import Task, TaskKind
 

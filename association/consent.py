@@ -16,10 +16,11 @@ from association.errors import (
     MicrosoftUnavailableError,
     TenantUnexpectedError,
 )
-from association.facts import AcceptedBy, Change, Event, Facts, Record
+from association.facts import AcceptedBy, Change, Facts, Record
+from association.grants import PROPAGATION_LIMIT
 from association.legs import Departure, begin_consent, require_same_link
+from association.partition import Event
 from association.ports import Ports
-from association.progress import PROPAGATION_LIMIT
 from association.rows import Flow, Leg, Task, TaskKind
 from association.session import Session, is_about
 from association.sign_in import note_departure

@@ -10,11 +10,12 @@ from datetime import datetime
 
 from association.changes import commit, new_mails
 from association.errors import ConcurrentChangeError, OrderConflictError
-from association.facts import Change, Mail, Record
+from association.facts import Change, Record
 from association.keys import reference_of
 from association.links import add_link, link_end
 from association.order import OrderRequest
 from association.order_rows import create, join
+from association.partition import Mail
 from association.ports import Ports
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from association.changes import changed
 from association.errors import OrderConflictError
-from association.facts import Change, Event, Facts, Order, Person, Record
+from association.facts import Change, Facts, Record
 from association.keys import reference_of
 from association.order import OrderRequest
+from association.partition import Event, Order, Person
 
 DEFAULT_LANGUAGE = "fr"
 COMPARED = (

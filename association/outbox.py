@@ -12,9 +12,10 @@ from urllib.parse import quote
 from association.acceptance import CODE_LIFETIME
 from association.changes import change, changed
 from association.errors import MailRefusedError
-from association.facts import Change, Event, Mail, MailStatus, Record
+from association.facts import Change, Record
 from association.links import mailed_token, share_token
 from association.organisation import organisation
+from association.partition import Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task
 

@@ -3,15 +3,16 @@
 `functions/services.py` builds it once per worker; each part is described where it is made (adapters/).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from association.errors import MicrosoftRefusedError
-from association.facts import Change, Mail, Record
+from association.facts import Change, Record
 from association.identity import Identity, PersonFacts, TenantFacts
 from association.keys import Keys
+from association.partition import Mail
 from association.rows import Claim, Flow, Link, Task
 from association.settings import Settings
 
@@ -79,7 +80,7 @@ class Entra(Protocol):
     async def app_roles(self, tenant_id: str) -> frozenset[str]: ...
     async def tenant_of_domain(self, domain: str) -> str: ...
     def refusal(self, answer: Mapping[str, str]) -> MicrosoftRefusedError: ...
-    def consent_uri(self, tenant_id: str, state: str) -> str: ...
+    def consent_uri(self, tenant_id: str, state: str, client_id: str = ...) -> str: ...
 
 
 class Graph(Protocol):
@@ -87,6 +88,9 @@ class Graph(Protocol):
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts: ...
     async def person_facts(self, access_token: str) -> PersonFacts: ...
+    async def application_roles(
+        self, tenant_id: str, client_ids: Collection[str]
+    ) -> Mapping[str, frozenset[str]]: ...
 
 
 class Post(Protocol):

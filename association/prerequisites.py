@@ -7,8 +7,8 @@ people. Plan and product ids: Microsoft Entra's "Product names and service plan 
 from collections.abc import Iterable
 from datetime import datetime
 
-from association.facts import Check, Prerequisite, Result
 from association.identity import Identity, Licence, PersonFacts, Subscription, TenantFacts
+from association.partition import Check, Prerequisite, Result
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 PREMIUM_PLANS = frozenset(

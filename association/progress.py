@@ -4,86 +4,14 @@ Customer, partner and support all read this one function, so the three can never
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
-from association.facts import AcceptedBy, Check, Facts, MailStatus, Prerequisite, Record, Result
-
-# Entra's directory is eventually consistent; past this, waiting longer has stopped being the answer.
-PROPAGATION_LIMIT = timedelta(minutes=15)
-
-
-class Step(StrEnum):
-    """The five words shown everywhere."""
-
-    IDENTIFICATION = "identification"
-    AUTHORISATION = "authorisation"
-    PREREQUISITES = "prerequisites"
-    APPLICATIONS = "applications"
-    DONE = "done"
-
-
-class State(StrEnum):
-    """How a step is shown."""
-
-    DONE = "done"
-    CURRENT = "current"
-    BLOCKED = "blocked"
-    WAITING = "waiting"
-    TO_COME = "to_come"
-
-
-class Who(StrEnum):
-    """Who has to act next."""
-
-    ADMINISTRATOR = "administrator"
-    PARTNER = "partner"
-    MICROSOFT = "microsoft"
-    SUPPORT = "support"
-    NOBODY = "nobody"
-
-
-class Cause(StrEnum):
-    """Why the association isn't further than it is."""
-
-    ORDER_INCOMPLETE = "order_incomplete"
-    LINK_REVOKED = "link_revoked"
-    LINK_EXPIRED = "link_expired"
-    MAIL_FAILED = "mail_failed"
-    NOT_STARTED = "not_started"
-    LEFT_FOR_MICROSOFT = "left_for_microsoft"
-    TENANT_UNEXPECTED = "tenant_unexpected"
-    NOT_SEEN_AS_ADMINISTRATOR = "not_seen_as_administrator"
-    CONSENT_TO_GIVE = "consent_to_give"
-    CONSENT_REFUSED = "consent_refused"
-    ACCESS_AWAITED = "access_awaited"
-    ACCESS_MISSING = "access_missing"
-    CHECKS_TO_RUN = "checks_to_run"
-    CHECKS_FAILED = "checks_failed"
-    CHECKS_UNKNOWN = "checks_unknown"
-    TENANT_BOUND_ELSEWHERE = "tenant_bound_elsewhere"
-    NONE = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """One line of the step list; `at` is when a done step was done."""
-
-    step: Step
-    state: State
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where an association stands. `since` is when the present cause began."""
-
-    step: Step
-    state: State
-    cause: Cause
-    who: Who
-    since: datetime
-    steps: tuple[StepState, ...]
+from association.facts import AcceptedBy, Facts, Record
+from association.further_applications import FurtherApplication
+from association.grants import PROPAGATION_LIMIT, Standing, standing
+from association.partition import Check, MailStatus, Prerequisite, Result
+from association.rows import Leg
+from association.steps import Cause, Progress, State, Step, StepState, Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +23,16 @@ class _Position:
     state: State = State.CURRENT
 
 
-def progress(record: Record, now: datetime) -> Progress:
-    """Where `record` stands at `now`."""
-    position = _position(record, now)
+def progress(record: Record, now: datetime, applications: tuple[FurtherApplication, ...]) -> Progress:
+    """Where `record` stands at `now`, with `applications` the further ones that the settings list."""
+    position = _position(record, now, applications)
     return Progress(
         step=position.step,
         state=position.state,
         cause=position.cause,
         who=position.who,
         since=position.since,
-        steps=_steps(record.facts, position),
+        steps=_steps(record, position),
     )
 
 
@@ -125,13 +53,19 @@ def is_proven(record: Record) -> bool:
     return len(checks) == len(Prerequisite) and all(check.result is Result.OK for check in checks)
 
 
-def _position(record: Record, now: datetime) -> _Position:
+def _position(record: Record, now: datetime, applications: tuple[FurtherApplication, ...]) -> _Position:
     facts = record.facts
     if facts.is_bound:
         return _Position(Step.DONE, Cause.NONE, Who.NOBODY, facts.bound_at or facts.created_at, State.DONE)
     if facts.conflict_at:
         return _blocked(Step.PREREQUISITES, Cause.TENANT_BOUND_ELSEWHERE, Who.SUPPORT, facts.conflict_at)
-    return _link(facts, now) or _identification(record) or _authorisation(facts, now) or _checks(record)
+    return (
+        _link(facts, now)
+        or _identification(record)
+        or _authorisation(facts, now)
+        or _checks(record, applications)
+        or _applications(record, now, applications)
+    )
 
 
 def _blocked(step: Step, cause: Cause, who: Who, since: datetime) -> _Position:
@@ -141,6 +75,8 @@ def _blocked(step: Step, cause: Cause, who: Who, since: datetime) -> _Position:
 def _link(facts: Facts, now: datetime) -> _Position | None:
     if not facts.link_issued_at or not facts.link_expires_at:
         return _blocked(Step.IDENTIFICATION, Cause.ORDER_INCOMPLETE, Who.PARTNER, facts.created_at)
+    if facts.closed_at:
+        return _blocked(Step.IDENTIFICATION, Cause.ORDER_CLOSED, Who.SUPPORT, facts.closed_at)
     if facts.link_revoked_at:
         return _blocked(Step.IDENTIFICATION, Cause.LINK_REVOKED, Who.SUPPORT, facts.link_revoked_at)
     if facts.link_expires_at <= now:
@@ -186,7 +122,7 @@ def _awaited(consented_at: datetime, now: datetime) -> _Position:
     return _Position(Step.AUTHORISATION, Cause.ACCESS_AWAITED, Who.MICROSOFT, consented_at, State.WAITING)
 
 
-def _checks(record: Record) -> _Position:
+def _checks(record: Record, applications: tuple[FurtherApplication, ...]) -> _Position | None:
     facts, checks = record.facts, current_checks(record)
     proven_at = facts.access_proven_at or facts.created_at
     step, administrator = Step.PREREQUISITES, Who.ADMINISTRATOR
@@ -196,18 +132,38 @@ def _checks(record: Record) -> _Position:
     unread = [check.at for check in checks if check.result is Result.UNKNOWN]
     if unread:
         return _blocked(step, Cause.CHECKS_UNKNOWN, administrator, min(unread))
+    if is_proven(record) and applications:
+        return None
     if facts.left_at:
         return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
     return _Position(step, Cause.CHECKS_TO_RUN, administrator, proven_at)
 
 
-def _steps(facts: Facts, position: _Position) -> tuple[StepState, ...]:
+def _applications(record: Record, now: datetime, applications: tuple[FurtherApplication, ...]) -> _Position:
+    facts, step, administrator = record.facts, Step.APPLICATIONS, Who.ADMINISTRATOR
+    checked_at = _checked_at(record) or facts.created_at
+    stands = [standing(record, application, now) for application in applications]
+    missing = [stand for stand in stands if stand is not Standing.PROVEN]
+    if facts.left_at and facts.left_leg == Leg.APPLICATION:
+        return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
+    if not missing:
+        proven = [grant.proven_at for grant in record.grants.values() if grant.proven_at]
+        return _Position(step, Cause.READY_TO_BIND, administrator, max([checked_at, *proven]))
+    if all(stand is Standing.AWAITED for stand in missing):
+        return _Position(step, Cause.APPLICATIONS_AWAITED, Who.MICROSOFT, checked_at, State.WAITING)
+    if any(stand is Standing.REFUSED for stand in missing):
+        return _blocked(step, Cause.APPLICATIONS_REFUSED, administrator, checked_at)
+    return _Position(step, Cause.APPLICATIONS_TO_CONSENT, administrator, checked_at)
+
+
+def _steps(record: Record, position: _Position) -> tuple[StepState, ...]:
+    facts = record.facts
     order = tuple(Step)
     here = order.index(position.step)
     done_at = {
         Step.IDENTIFICATION: facts.signed_in_at,
         Step.AUTHORISATION: facts.access_proven_at,
-        Step.PREREQUISITES: facts.bound_at,
+        Step.PREREQUISITES: facts.bound_at or _checked_at(record),
         Step.APPLICATIONS: facts.bound_at,
         Step.DONE: facts.bound_at,
     }
@@ -216,3 +172,7 @@ def _steps(facts: Facts, position: _Position) -> tuple[StepState, ...]:
         StepState(step, state, done_at[step] if state is State.DONE else None)
         for step, state in zip(order, states, strict=True)
     )
+
+
+def _checked_at(record: Record) -> datetime | None:
+    return max((check.at for check in current_checks(record)), default=None)

@@ -2,7 +2,8 @@
 
 from association.changes import change, changed
 from association.errors import RequestInvalidError
-from association.facts import AcceptedBy, Change, Event, Record
+from association.facts import AcceptedBy, Change, Record
+from association.partition import Event
 from association.ports import Ports
 from association.support import checked_reason, known_id
 

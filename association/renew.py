@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from association.changes import Decide, change, changed, new_mails
 from association.errors import AssociationUnknownError, NotBoundError, RequestInvalidError
-from association.facts import Change, Event, Facts, Mail, Record
+from association.facts import Change, Facts, Record
 from association.invite import issue_link
 from association.keys import Keys, token_hash
 from association.links import add_link, link_end, mailed_token, share_token
+from association.partition import Event, Mail
 from association.ports import Ports
 from association.rows import Purpose
 from association.support import checked_reason, known_id

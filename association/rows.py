@@ -45,6 +45,7 @@ class Leg(StrEnum):
     SIGN_IN = "sign_in"
     CONSENT = "consent"
     CONFIRM = "confirm"
+    APPLICATION = "application"
 
 
 class FlowStatus(StrEnum):
@@ -61,8 +62,9 @@ class Flow:
 
     `browser` is the SHA-256 (hex) of the secret in the flow's cookie; `msal` is what
     `initiate_auth_code_flow` returned, empty for admin consent. `tenant_id` and `object_id` name the
-    person the leg was begun for, empty at sign-in. A silent leg shows nothing (`prompt=none`).
-    `outcome` is what a repeated callback is shown again.
+    person the leg was begun for, empty at sign-in; `authority` is where a sign-in was begun, a tenant's GUID
+    for its guests; `application` is the key of the further application that is consented to. A silent leg
+    shows nothing (`prompt=none`). `outcome` is what a repeated callback is shown again.
     """
 
     state_hash: str
@@ -73,6 +75,8 @@ class Flow:
     link_number: int
     tenant_id: str = ""
     object_id: str = ""
+    authority: str = "organizations"
+    application: str = ""
     is_silent: bool = False
     status: FlowStatus = FlowStatus.OPEN
     consuming_since: datetime | None = None

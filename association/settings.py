@@ -9,14 +9,16 @@ import binascii
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from association.errors import SettingsIncompleteError
+from association.further_applications import FurtherApplication, parse_applications
+from association.identity import GUID
 
 T = TypeVar("T")
-GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 URL_LENGTH = 2048  # what the add-in manifest's schema allows an address
 TASKPANE_LENGTH = URL_LENGTH - len("&tenant=") - 36
@@ -47,7 +49,11 @@ class Settings:
     client_id: str
     client_secret: str = field(repr=False)
     certificate: str = field(repr=False)
+    secret_ends: date | None
+    consent_redirect_uri: str
+    applications: tuple[FurtherApplication, ...]
     signing_keys: tuple[SigningKey, ...]
+    portal_signing_key: str = field(repr=False)
     smtp_host: str
     smtp_port: int
     smtp_security: str
@@ -55,6 +61,7 @@ class Settings:
     smtp_password: str = field(repr=False)
     mail_from: str
     portal_url: str
+    connector_url: str
     addin_product_id: str
     addin_taskpane_url: str
     support_phone: str
@@ -74,30 +81,9 @@ class Settings:
         Raises SettingsIncompleteError naming all the missing and malformed ones at once.
         """
         read = _Reader(values)
-        settings = cls(
-            storage=read("AzureWebJobsStorage", str),
-            public_base_url=read("PUBLIC_BASE_URL", _manifest_origin),
-            authority=read("MICROSOFT_AUTHORITY", _https, "https://login.microsoftonline.com"),
-            login_origin=read("MICROSOFT_LOGIN_ORIGIN", _origin, "https://login.microsoftonline.com"),
-            graph_url=read("MICROSOFT_GRAPH_URL", _https, "https://graph.microsoft.com/v1.0"),
-            client_id=read("MICROSOFT_CLIENT_ID", _guid),
-            client_secret=read("MICROSOFT_CLIENT_SECRET", str, ""),
-            certificate=read("MICROSOFT_CERTIFICATE", _pem, ""),
-            signing_keys=read("SIGNING_KEYS", _signing_keys),
-            smtp_host=read("SMTP_HOST", str),
-            smtp_port=read("SMTP_PORT", int, "587"),
-            smtp_security=read("SMTP_SECURITY", _smtp_security, "starttls"),
-            smtp_username=read("SMTP_USERNAME", str, ""),
-            smtp_password=read("SMTP_PASSWORD", str, ""),
-            mail_from=read("MAIL_FROM", str),
-            portal_url=read("PORTAL_URL", _manifest_origin),
-            addin_product_id=read("ADDIN_PRODUCT_ID", _guid),
-            addin_taskpane_url=read("ADDIN_TASKPANE_URL", _taskpane),
-            support_phone=read("SUPPORT_PHONE", str),
-            support_email=read("SUPPORT_EMAIL", str),
-            link_days=read("LINK_DAYS", _days, "30"),
-            share_days=read("SHARE_DAYS", _days, "90"),
-        )
+        settings = cls(**{field: read(*named) for field, named in _NAMES.items()})
+        if not settings.consent_redirect_uri:
+            settings = replace(settings, consent_redirect_uri=f"{settings.public_base_url}/consent/callback")
         if not settings.client_secret and not settings.certificate:
             read.wrong.append("MICROSOFT_CERTIFICATE or MICROSOFT_CLIENT_SECRET")
         if read.wrong:
@@ -139,11 +125,31 @@ def _https(text: str) -> str:
     return text.rstrip("/")
 
 
-def _manifest_address(text: str) -> str:
-    """An address that may stand in the add-in file, which its readers' Outlook and its schema judge."""
+def _address(text: str) -> str:
+    """An address that a browser may be sent to: https, or http on this machine."""
     if len(text) > URL_LENGTH or not _ADDRESS.fullmatch(text):
         raise ValueError(text)
     return text
+
+
+def _optional_address(text: str) -> str:
+    return _address(text) if text else ""
+
+
+def _optional_date(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _private_key(text: str) -> str:
+    pem = text.replace("\\n", "\n")
+    if "PRIVATE KEY-----" not in pem:
+        raise ValueError("private key")
+    return pem
+
+
+def _manifest_address(text: str) -> str:
+    """An address that may stand in the add-in file, which its readers' Outlook and its schema judge."""
+    return _address(text)
 
 
 def _manifest_origin(text: str) -> str:
@@ -199,3 +205,35 @@ def _signing_key(text: str) -> SigningKey:
     if not re.fullmatch(r"[A-Za-z0-9]{1,16}", kid) or len(secret) < 32:
         raise ValueError("signing key")
     return SigningKey(kid, secret)
+
+
+# Each field of Settings: its name in the environment, its parser, and a default unless it is needed.
+_NAMES: Mapping[str, tuple[Any, ...]] = {
+    "storage": ("AzureWebJobsStorage", str),
+    "public_base_url": ("PUBLIC_BASE_URL", _manifest_origin),
+    "authority": ("MICROSOFT_AUTHORITY", _https, "https://login.microsoftonline.com"),
+    "login_origin": ("MICROSOFT_LOGIN_ORIGIN", _origin, "https://login.microsoftonline.com"),
+    "graph_url": ("MICROSOFT_GRAPH_URL", _https, "https://graph.microsoft.com/v1.0"),
+    "client_id": ("MICROSOFT_CLIENT_ID", _guid),
+    "client_secret": ("MICROSOFT_CLIENT_SECRET", str, ""),
+    "certificate": ("MICROSOFT_CERTIFICATE", _pem, ""),
+    "secret_ends": ("MICROSOFT_SECRET_ENDS", _optional_date, ""),
+    "consent_redirect_uri": ("CONSENT_REDIRECT_URI", _optional_address, ""),
+    "applications": ("FURTHER_APPLICATIONS", parse_applications, "[]"),
+    "signing_keys": ("SIGNING_KEYS", _signing_keys),
+    "portal_signing_key": ("PORTAL_SIGNING_KEY", _private_key),
+    "smtp_host": ("SMTP_HOST", str),
+    "smtp_port": ("SMTP_PORT", int, "587"),
+    "smtp_security": ("SMTP_SECURITY", _smtp_security, "starttls"),
+    "smtp_username": ("SMTP_USERNAME", str, ""),
+    "smtp_password": ("SMTP_PASSWORD", str, ""),
+    "mail_from": ("MAIL_FROM", str),
+    "portal_url": ("PORTAL_URL", _manifest_origin),
+    "connector_url": ("CONNECTOR_URL", _address),
+    "addin_product_id": ("ADDIN_PRODUCT_ID", _guid),
+    "addin_taskpane_url": ("ADDIN_TASKPANE_URL", _taskpane),
+    "support_phone": ("SUPPORT_PHONE", str),
+    "support_email": ("SUPPORT_EMAIL", str),
+    "link_days": ("LINK_DAYS", _days, "30"),
+    "share_days": ("SHARE_DAYS", _days, "90"),
+}

@@ -13,10 +13,11 @@ from association.errors import (
     MicrosoftRefusedError,
     SignInRefusedError,
 )
-from association.facts import AcceptedBy, Change, Event, Facts, Person, Record
+from association.facts import AcceptedBy, Change, Facts, Record
 from association.identity import Identity
 from association.legs import Departure, begin_sign_in, require_same_link
 from association.limits import require_within_limit
+from association.partition import Event, Person
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.public_mail import PUBLIC_MAIL_DOMAINS

@@ -1,7 +1,8 @@
 """Two small wishes of the person in the browser: to leave, and to go on without Microsoft's hint."""
 
 from association.changes import change, changed
-from association.facts import Change, Event, Record
+from association.facts import Change, Record
+from association.partition import Event
 from association.ports import Ports
 
 

@@ -29,9 +29,10 @@ from association.errors import (
     MicrosoftUnavailableError,
     SignInRefusedError,
 )
-from association.facts import AcceptedBy, Change, Check, Event, Record
+from association.facts import AcceptedBy, Change, Record
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
+from association.partition import Check, Event
 from association.ports import Ports
 from association.prerequisites import judge
 from association.progress import is_proven

@@ -23,7 +23,7 @@ async def create(req: func.HttpRequest) -> func.HttpResponse:
     ports = services().ports
     request = parse_order(read_json(req))
     record = await receive_order(ports, request)
-    view = association_view(record, ports.now())
+    view = association_view(record, ports)
     missing = list(record.orders[request.order_number].missing)
     return responses.data({**view, "order_number": request.order_number, "missing": missing}, 201)
 
@@ -40,5 +40,5 @@ async def read(req: func.HttpRequest) -> func.HttpResponse:
     if not found:
         raise AssociationUnknownError
     missing = list(found[0].orders[order_number].missing)
-    view = association_view(found[0], ports.now())
+    view = association_view(found[0], ports)
     return responses.data({**view, "order_number": order_number, "missing": missing})

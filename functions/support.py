@@ -50,7 +50,7 @@ async def renew(req: func.HttpRequest) -> func.HttpResponse:
     reason = _texts(body).get("reason", "")
     ports = services().ports
     renewed = await _renewal(body)(ports, req.route_params["id"], reason)
-    return responses.data(support_view(renewed, ports.now()))
+    return responses.data(support_view(renewed, ports))
 
 
 @bp.function_name("support_release_tenant")
@@ -62,14 +62,13 @@ async def release(req: func.HttpRequest) -> func.HttpResponse:
     ports = services().ports
     tenant_id, reason = given.get("tenant_id", ""), given.get("reason", "")
     released = await release_tenant(ports, req.route_params["id"], tenant_id, reason)
-    return responses.data(support_view(released, ports.now()))
+    return responses.data(support_view(released, ports))
 
 
 async def _answer(question: Question) -> func.HttpResponse:
     ports = services().ports
     found = await find(ports, question)
-    now = ports.now()
-    return responses.data({"associations": [support_view(record, now) for record in found]})
+    return responses.data({"associations": [support_view(record, ports) for record in found]})
 
 
 def _texts(body: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 KINDS = ("certificate", "secret")
@@ -33,6 +33,15 @@ def new_credential(kind: str) -> Credential:
     )
     certificate = _self_signed(key).public_bytes(serialization.Encoding.PEM)
     return Credential(certificate=(private + certificate).decode())
+
+
+def new_portal_key() -> str:
+    """A fresh P-256 private key in PEM, with which the product signs hand-overs to the portal."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private.decode()
 
 
 def _self_signed(key: rsa.RSAPrivateKey) -> x509.Certificate:

@@ -11,12 +11,15 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from sandbox.credentials import Credential
+from sandbox.credentials import Credential, new_portal_key
 from sandbox.ports import Ports
 
 CLIENT_ID = "6f1d2c3b-8a47-4e55-9b0e-2f7c1d5a9e60"
 ADDIN_PRODUCT_ID = "b3a4c7de-51f2-4c08-8a6d-7e90d1f4c2ab"
 TASK_PANE = "/sage-contact/taskpane.html"
+FURTHER_APPLICATIONS: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("applications.json").read_text(encoding="utf-8")
+)
 
 
 def local_settings(ports: Ports, storage: str, credential: Credential, ca_file: Path) -> dict[str, Any]:
@@ -30,7 +33,10 @@ def local_settings(ports: Ports, storage: str, credential: Credential, ca_file: 
             **_microsoft(ports, credential, ca_file),
             "SIGNING_KEYS": f"k1:{_key()}",
             **_mail(ports),
+            "FURTHER_APPLICATIONS": json.dumps(FURTHER_APPLICATIONS, ensure_ascii=False),
             "PORTAL_URL": f"{ports.address('portal')}/",
+            "PORTAL_SIGNING_KEY": new_portal_key(),
+            "CONNECTOR_URL": f"{ports.address('portal')}/connector",
             "ADDIN_PRODUCT_ID": ADDIN_PRODUCT_ID,
             "ADDIN_TASKPANE_URL": ports.address("portal_https", "https") + TASK_PANE,
             "SUPPORT_PHONE": "01 99 00 12 34",

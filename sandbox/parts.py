@@ -18,9 +18,9 @@ from sandbox import tls
 from sandbox.control import control_app
 from sandbox.credentials import Credential, new_credential
 from sandbox.host.stopping import stop_on_signals, stop_with_stdin
-from sandbox.local_settings import CLIENT_ID, local_settings, write_settings
+from sandbox.local_settings import CLIENT_ID, FURTHER_APPLICATIONS, local_settings, write_settings
 from sandbox.mailbox import Mailbox, mailbox_app, smtp_protocol
-from sandbox.microsoft import Directory, Microsoft, sage_business_center
+from sandbox.microsoft import Directory, Microsoft, further_application, sage_business_center
 from sandbox.portal import portal_app
 from sandbox.ports import Ports, take_ports
 from sandbox.storage import Storage, running_storage
@@ -114,11 +114,25 @@ async def _serve_all(
     stack: AsyncExitStack, ports: Ports, credential: Credential, context: ssl.SSLContext
 ) -> None:
     directory = Directory.load()
+    forwarded = f"{ports.address('portal')}/consent/forward"
     product = sage_business_center(
-        CLIENT_ID, ports.address("host"), secret=credential.secret, certificate=credential.certificate
+        CLIENT_ID,
+        ports.address("host"),
+        secret=credential.secret,
+        certificate=credential.certificate,
+        further_redirect_uris=[forwarded],
     )
+    further = [
+        further_application(
+            application["client_id"],
+            application["name"],
+            application["roles"],
+            [f"{ports.address('host')}/consent/callback", forwarded],
+        )
+        for application in FURTHER_APPLICATIONS
+    ]
     microsoft = Microsoft(
-        directory, [product], ports.address("microsoft"), ports.address("microsoft_https", "https")
+        directory, [product, *further], ports.address("microsoft"), ports.address("microsoft_https", "https")
     )
     mailbox = Mailbox()
     customers = json.loads(CUSTOMERS.read_text(encoding="utf-8"))

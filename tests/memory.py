@@ -5,18 +5,19 @@ tests hold the real adapters to the same behaviour.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from association.errors import ConcurrentChangeError, FlowBusyError, MicrosoftRefusedError
-from association.facts import Change, Mail, MailStatus, Record
+from association.facts import Change, Record
 from association.identity import Identity, Licence, PersonFacts, Role, Subscription, TenantFacts
 from association.invite import receive_order
 from association.keys import Keys, token_hash
 from association.legs import Departure, take
 from association.order import parse_order
+from association.partition import Mail, MailStatus
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.rows import Claim, Flow, FlowStatus, Link, Task
@@ -37,6 +38,8 @@ SETTINGS = {
     "SMTP_HOST": "localhost",
     "MAIL_FROM": "Sage <association@sage.example>",
     "PORTAL_URL": "http://localhost:7076",
+    "PORTAL_SIGNING_KEY": "-----BEGIN PRIVATE KEY-----\nnot-a-key\n-----END PRIVATE KEY-----",
+    "CONNECTOR_URL": "https://connector.sage.example/",
     "ADDIN_PRODUCT_ID": "9b7a1d52-2f50-4f11-8a3d-1c54d1c6a001",
     "ADDIN_TASKPANE_URL": "https://localhost:7077/taskpane",
     "SUPPORT_PHONE": "+33 1 00 00 00 00",
@@ -137,6 +140,7 @@ class Associations:
             people={**base.people, **{person.number: person for person in change.people}},
             orders={**base.orders, **{order.order_number: order for order in change.orders}},
             checks={**base.checks, **{check.key: check for check in change.checks}},
+            grants={**base.grants, **{grant.key: grant for grant in change.grants}},
             bindings={**base.bindings, **{binding.generation: binding for binding in change.bindings}},
             outbox=outbox,
             events=(*base.events, replace(change.event, version=version)),
@@ -331,7 +335,7 @@ class Entra:
         assert self.refused is not None, "no refusal is scripted"
         return self.refused
 
-    def consent_uri(self, tenant_id: str, state: str) -> str:
+    def consent_uri(self, tenant_id: str, state: str, client_id: str = "") -> str:
         """Where to consent."""
         return f"https://login.example/{tenant_id}/adminconsent?state={state}"
 
@@ -342,6 +346,7 @@ class Graph:
 
     tenant: TenantFacts | Exception = field(default_factory=TenantFacts)
     person: PersonFacts | Exception = field(default_factory=PersonFacts)
+    applications: Mapping[str, frozenset[str]] | Exception = field(default_factory=dict)
     interference: Interference | None = None
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
@@ -353,6 +358,13 @@ class Graph:
     async def person_facts(self, access_token: str) -> PersonFacts:
         """The scripted person."""
         return _answer(self.person)
+
+    async def application_roles(
+        self, tenant_id: str, client_ids: Collection[str]
+    ) -> Mapping[str, frozenset[str]]:
+        """The scripted roles of those asked for."""
+        found = _answer(self.applications)
+        return {client_id: roles for client_id, roles in found.items() if client_id in client_ids}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from association.facts import Binding, Check, Event, Facts, Mail, Order, Person
+from association.facts import Facts
+from association.partition import Binding, Check, Event, Mail, Order, Person
 from association.rows import Claim, Flow, Leg, Link
 
 NOW = datetime(2026, 11, 20, 10, 42, 0, 123456, tzinfo=UTC)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from association.errors import Answer, MicrosoftRefusedError
-from association.settings import GUID
+from association.identity import GUID
 
 NUMBER = re.compile(r"AADSTS(\d{4,8})", re.ASCII)
 

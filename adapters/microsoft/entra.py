@@ -17,8 +17,8 @@ from adapters.microsoft.answers import refusal
 from adapters.microsoft.id_token import IdTokens, roles_of
 from adapters.microsoft.session import MicrosoftSession
 from association.errors import IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError
-from association.identity import Identity
-from association.settings import GUID, Settings
+from association.identity import GUID, Identity
+from association.settings import Settings
 
 if TYPE_CHECKING:
     import msal
@@ -76,13 +76,17 @@ class Entra:
         """
         return await asyncio.to_thread(self._tenant_of_domain, domain)
 
-    def consent_uri(self, tenant_id: str, state: str) -> str:
-        """Where the tenant's administrator consents to everything the registration lists."""
+    def consent_uri(self, tenant_id: str, state: str, client_id: str = "") -> str:
+        """Where the tenant's administrator consents to everything the registration lists.
+
+        `client_id` is a further application's, whose registration names the same redirect address; without
+        it, it is ours.
+        """
         query = urlencode(
             {
-                "client_id": self._settings.client_id,
+                "client_id": client_id or self._settings.client_id,
                 "scope": GRAPH_DEFAULT,
-                "redirect_uri": f"{self._settings.public_base_url}/consent/callback",
+                "redirect_uri": self._settings.consent_redirect_uri,
                 "state": state,
             }
         )

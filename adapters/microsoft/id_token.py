@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.microsoft.session import MicrosoftSession
 from association.errors import IdTokenInvalidError, MicrosoftUnavailableError
-from association.identity import Identity
-from association.settings import GUID
+from association.identity import GUID, Identity
 
 if TYPE_CHECKING:
     from jwt import PyJWK

@@ -10,7 +10,8 @@ from adapters.storage.entities import Row, to_properties, to_value
 from adapters.storage.row_keys import escape
 from adapters.storage.tables import Operation, Tables
 from association.errors import ConcurrentChangeError
-from association.facts import Binding, Change, Check, Event, Facts, Mail, MailStatus, Order, Person, Record
+from association.facts import Change, Facts, Record
+from association.partition import Binding, Check, Event, Grant, Mail, MailStatus, Order, Person
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,6 +39,7 @@ class Associations:
             people={person.number: person for person in _of_kind(rows, "person", Person)},
             orders={order.order_number: order for order in _of_kind(rows, "order", Order)},
             checks={check.key: check for check in _of_kind(rows, "check", Check)},
+            grants={grant.key: grant for grant in _of_kind(rows, "app", Grant)},
             bindings={binding.generation: binding for binding in _of_kind(rows, "binding", Binding)},
             outbox={mail.key: mail for mail in _of_kind(rows, "outbox", Mail)},
             events=tuple(_of_kind(rows, "event", Event)),
@@ -112,6 +114,7 @@ def _operations(before: Record | None, change: Change) -> list[Operation]:
         *(("upsert", row(f"person.{person.number}", person)) for person in change.people),
         *(("upsert", row(f"order.{escape(order.order_number)}", order)) for order in change.orders),
         *(("upsert", row(f"check.{escape(check.key)}", check)) for check in change.checks),
+        *(("upsert", row(f"app.{escape(grant.key)}", grant)) for grant in change.grants),
         *(("upsert", row(f"binding.{binding.generation}", binding)) for binding in change.bindings),
         *(("insert", row(f"outbox.{escape(mail.key)}", mail)) for mail in change.mails),
         *(("replace", row(f"outbox.{escape(mail.key)}", mail)) for mail in change.updated_mails),
@@ -126,6 +129,7 @@ def _changed(record: Record, change: Change, etag: str) -> Record:
         people={**record.people, **{person.number: person for person in change.people}},
         orders={**record.orders, **{order.order_number: order for order in change.orders}},
         checks={**record.checks, **{check.key: check for check in change.checks}},
+        grants={**record.grants, **{grant.key: grant for grant in change.grants}},
         bindings={**record.bindings, **{binding.generation: binding for binding in change.bindings}},
         outbox={**record.outbox, **{mail.key: mail for mail in mails}},
         events=(*record.events, change.event),

@@ -5,8 +5,9 @@ import logging
 from contextvars import ContextVar
 
 from association.changes import change, changed
-from association.facts import Change, Event, Record
+from association.facts import Change, Record
 from association.limits import require_within_limit
+from association.partition import Event
 from association.rows import Claim
 from functions import services
 

@@ -8,7 +8,8 @@ import azure.functions as func
 from association.acceptance import CODE_LIFETIME, is_code_live, tries_left
 from association.links import share_token
 from association.organisation import organisation
-from association.progress import Cause, Progress, Step, current_checks, progress
+from association.progress import current_checks, progress
+from association.steps import Cause, Progress, Step
 from functions import services
 from functions.web import responses
 from functions.web.browser import set_session
@@ -28,7 +29,7 @@ def show(
     page says what it is about itself.
     """
     ports, facts = visitor.ports, visitor.facts
-    where = progress(visitor.record, ports.now())
+    where = progress(visitor.record, ports.now(), ports.settings.applications)
     name, fill = _page(visitor, where)
     values = {**_common(visitor, where), **fill(visitor, where)}
     if notice and name == "progress":

@@ -3,15 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from association.facts import Check, Event, Mail, Order, Record
+from association.facts import Record
+from association.partition import Check, Event, Mail, Order
+from association.ports import Ports
 from association.progress import current_checks, progress
+from association.steps import Progress
 
 NEWEST_EVENTS = 20
 
 
-def association_view(record: Record, now: datetime) -> dict[str, Any]:
+def where_stands(record: Record, ports: Ports) -> Progress:
+    """The record's progress now, with the further applications of the settings."""
+    return progress(record, ports.now(), ports.settings.applications)
+
+
+def association_view(record: Record, ports: Ports) -> dict[str, Any]:
     """What OCTAVE and support both get: who it is and where it stands."""
-    facts, where = record.facts, progress(record, now)
+    facts, where = record.facts, where_stands(record, ports)
     return {
         "association_id": facts.association_id,
         "reference": facts.reference,
@@ -25,11 +33,11 @@ def association_view(record: Record, now: datetime) -> dict[str, Any]:
     }
 
 
-def support_view(record: Record, now: datetime) -> dict[str, Any]:
+def support_view(record: Record, ports: Ports) -> dict[str, Any]:
     """What support gets on top of it. Addresses stand here, and nowhere else in JSON."""
     facts = record.facts
     return {
-        **association_view(record, now),
+        **association_view(record, ports),
         "partner": {
             "number": facts.partner_number,
             "name": facts.partner_name,
@@ -49,7 +57,7 @@ def support_view(record: Record, now: datetime) -> dict[str, Any]:
         "share": {"number": facts.share_number, "expires_at": _time(facts.share_expires_at)},
         "steps": [
             {"step": item.step, "state": item.state, "at": _time(item.at)}
-            for item in progress(record, now).steps
+            for item in where_stands(record, ports).steps
         ],
         "checks": [_check(check) for check in current_checks(record)],
         "orders": [_order(order) for order in record.orders.values()],

@@ -21,7 +21,7 @@ posted to its own address. Picking an account: field `account` = its address. Co
 """
 
 from sandbox.microsoft.directory import Directory
-from sandbox.microsoft.registrations import Registration, sage_business_center
+from sandbox.microsoft.registrations import Registration, further_application, sage_business_center
 from sandbox.microsoft.service import Microsoft
 
-__all__ = ["Directory", "Microsoft", "Registration", "sage_business_center"]
+__all__ = ["Directory", "Microsoft", "Registration", "further_application", "sage_business_center"]

@@ -67,3 +67,16 @@ def sage_business_center(
         group_membership_claims="DirectoryRole",
         optional_claims=frozenset({"acct"}),
     )
+
+
+def further_application(
+    client_id: str, name: str, roles: Sequence[str], redirect_uris: Sequence[str]
+) -> Registration:
+    """A further application of the same publisher, which asks for the application permissions `roles`."""
+    return Registration(
+        client_id=client_id,
+        name=name,
+        redirect_uris=tuple(redirect_uris),
+        application_permissions=tuple(roles),
+        delegated_permissions=("openid", "profile", "User.Read"),
+    )

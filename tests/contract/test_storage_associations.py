@@ -14,20 +14,8 @@ from adapters.storage.associations import Associations
 from adapters.storage.entities import Row
 from adapters.storage.tables import Tables
 from association.errors import ConcurrentChangeError
-from association.facts import (
-    Binding,
-    Change,
-    Check,
-    Event,
-    Facts,
-    Mail,
-    MailStatus,
-    Order,
-    Person,
-    Prerequisite,
-    Record,
-    Result,
-)
+from association.facts import Change, Facts, Record
+from association.partition import Binding, Check, Event, Mail, MailStatus, Order, Person, Prerequisite, Result
 from tests.storage_values import NOW, facts
 
 pytest_plugins = ["tests.azurite"]

@@ -8,7 +8,8 @@ import pytest
 
 from adapters.storage.associations import Associations
 from adapters.storage.tables import Tables
-from association.facts import Change, Event, Mail, MailStatus, Record
+from association.facts import Change, Record
+from association.partition import Event, Mail, MailStatus
 from tests.storage_values import NOW, facts
 
 pytest_plugins = ["tests.azurite"]

@@ -8,9 +8,10 @@ import pytest
 from association.associate import bind
 from association.facts import AcceptedBy, Record
 from association.links import find_link, share_token
-from association.progress import Cause, progress
+from association.progress import progress
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER, settle_claim
+from association.steps import Cause
 from tests.memory import (
     NOW,
     OTHER_TENANT,
@@ -106,7 +107,7 @@ async def test_a_tenant_of_another_association_is_a_conflict_and_nothing_moves(m
     second = await ready(memory, order_number="CMD-2", customer_number="C-2")
     after = await bound(memory, second)
     assert (after.facts.conflict_at, after.facts.generation) == (NOW, 0)
-    assert progress(after, NOW).cause == Cause.TENANT_BOUND_ELSEWHERE
+    assert progress(after, NOW, ()).cause == Cause.TENANT_BOUND_ELSEWHERE
     assert memory.record(first.facts.association_id) == first
     claim = await memory.claims.owner("tenant", TENANT)
     assert claim and claim.association_id == first.facts.association_id

@@ -13,8 +13,8 @@ import pytest
 from jinja2 import Environment, nodes
 
 from association import errors
-from association.facts import Order, Prerequisite, Result
-from association.progress import Cause, State, Step, Who
+from association.partition import Order, Prerequisite, Result
+from association.steps import Cause, State, Step, Who
 from tests.unit.test_rendering import CHECKS, mail_cases
 
 ROOT = Path(__file__).parents[2]

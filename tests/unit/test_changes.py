@@ -7,7 +7,8 @@ import pytest
 
 from association.changes import ATTEMPTS, SAFETY_DELAY, change, changed, commit, new_mails
 from association.errors import AssociationUnknownError, ConcurrentChangeError
-from association.facts import Change, Event, Mail, Record
+from association.facts import Change, Record
+from association.partition import Event, Mail
 from association.rows import Task, TaskKind
 from tests.memory import NOW, Memory, ordered
 

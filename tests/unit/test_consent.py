@@ -24,7 +24,7 @@ from association.errors import (
     TenantUnexpectedError,
 )
 from association.facts import Facts, Record
-from association.progress import PROPAGATION_LIMIT
+from association.grants import PROPAGATION_LIMIT
 from association.rows import Flow, Leg, Task, TaskKind
 from association.session import Session
 from tests.memory import (

@@ -17,7 +17,7 @@ ALL_FILES = [
     ROOT / "function_app.py",
 ]
 # What adapters may know of the association: values, errors, and how settings are called.
-KNOWN_TO_ADAPTERS = {"facts", "rows", "errors", "identity", "settings"}
+KNOWN_TO_ADAPTERS = {"facts", "partition", "rows", "errors", "identity", "settings"}
 # Reads addresses in orders; imported on use.
 THIRD_PARTIES_OF_ASSOCIATION = {"email_validator"}
 HEAVY = {
@@ -47,7 +47,7 @@ HEAVY = {
 }
 LONGEST_MODULE = 250
 # Longer than the rule wants, and not to grow: an entry goes when its file has been split.
-LONGER = {"association/facts.py": 261}
+LONGER: dict[str, int] = {}
 LONGEST_FUNCTION = 40
 LONGEST_HANDLER = 15
 

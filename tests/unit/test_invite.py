@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from association.errors import ConcurrentChangeError, OrderConflictError
-from association.facts import MailStatus, Record
+from association.facts import Record
 from association.invite import ATTEMPTS, receive_order
 from association.keys import reference_of
 from association.order import parse_order
-from association.progress import Cause, progress
+from association.partition import MailStatus
+from association.progress import progress
 from association.rows import TaskKind
+from association.steps import Cause
 from tests.memory import NOW, ORDER, Memory, ordered
 
 
@@ -34,7 +36,7 @@ async def test_a_complete_order_is_invited(memory: Memory) -> None:
     assert {key: (mail.kind, mail.person, mail.status) for key, mail in record.outbox.items()} == {
         "invitation-1": ("invitation", facts.administrator, MailStatus.DUE)
     }
-    assert progress(record, NOW).cause == Cause.NOT_STARTED
+    assert progress(record, NOW, ()).cause == Cause.NOT_STARTED
 
 
 async def test_order_customer_and_reference_are_claimed_for_it(memory: Memory) -> None:
@@ -111,7 +113,7 @@ async def test_an_incomplete_order_asks_the_partner_and_invites_nobody(memory: M
     )
     assert record.facts.link_number == 0
     assert memory.links.rows == {}
-    assert progress(record, NOW).cause == Cause.ORDER_INCOMPLETE
+    assert progress(record, NOW, ()).cause == Cause.ORDER_INCOMPLETE
 
 
 async def test_the_partner_is_asked_once(memory: Memory) -> None:
@@ -138,7 +140,7 @@ async def test_an_incomplete_second_order_stops_nobody_who_is_invited(memory: Me
     await ordered(memory)
     record = await ordered(memory, order_number="CMD-2", mpn_id="")
     assert set(record.outbox) == {"invitation-1", "order_incomplete-CMD-2"}
-    assert progress(record, NOW).cause == Cause.NOT_STARTED
+    assert progress(record, NOW, ()).cause == Cause.NOT_STARTED
 
 
 async def test_support_finds_administrator_and_partner_by_a_hint_without_an_address(memory: Memory) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from association.errors import OrderConflictError
-from association.facts import Change, Person, Record
+from association.facts import Change, Record
 from association.order import OrderRequest, parse_order
 from association.order_rows import create, join
+from association.partition import Person
 from tests.memory import NOW, ORDER
 
 NEEDED_LATER = ("administrator_email", "mpn_id", "office365_users", "azure_ad_users")

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from association.facts import AcceptedBy, Binding, Person
+from association.facts import AcceptedBy
 from association.organisation import organisation
+from association.partition import Binding, Person
 from tests.memory import NOW, TENANT, Memory, ordered, signed_in
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from association.errors import MailRefusedError
-from association.facts import Mail, MailStatus, Record
+from association.facts import Record
 from association.links import find_link
 from association.outbox import BACK_OFF, LEASE, MOST_ATTEMPTS, deliver, mail_values, message_id
+from association.partition import Mail, MailStatus
 from association.rows import Purpose, Task, TaskKind
 from tests.memory import DOMAIN, NOW, TENANT, Memory, ordered, signed_in
 

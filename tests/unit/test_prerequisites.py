@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from association.facts import Check, Prerequisite, Result
 from association.identity import Licence, PersonFacts, Role, Subscription, TenantFacts
+from association.partition import Check, Prerequisite, Result
 from association.prerequisites import GLOBAL_ADMINISTRATOR, is_compatible, judge, product_name
 from tests.memory import NOW, PERSON, TENANT, Memory, identity, person_facts, tenant_facts
 

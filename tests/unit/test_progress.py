@@ -8,17 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from association.facts import AcceptedBy, Check, Mail, MailStatus, Prerequisite, Record, Result
-from association.progress import (
-    PROPAGATION_LIMIT,
-    Cause,
-    State,
-    Step,
-    Who,
-    current_checks,
-    is_proven,
-    progress,
-)
+from association.facts import AcceptedBy, Record
+from association.further_applications import FurtherApplication
+from association.grants import PROPAGATION_LIMIT, missing_applications
+from association.partition import Check, Grant, Mail, MailStatus, Prerequisite, Result
+from association.progress import current_checks, is_proven, progress
+from association.steps import Cause, State, Step, Who
 from tests.memory import NOW, OTHER_PERSON, OTHER_TENANT, PERSON, TENANT
 from tests.storage_values import facts as new_facts
 
@@ -85,6 +80,21 @@ PREMIUM_FAILED = check(Prerequisite.PREMIUM, Result.FAILED, 25)
 PREMIUM_UNKNOWN = check(Prerequisite.PREMIUM, Result.UNKNOWN, 25)
 ALL_OK = tuple(check(key, Result.OK) for key in Prerequisite)
 
+
+def granted(*grants: Grant, **facts: Any) -> Record:
+    return replace(record(*ALL_OK, **{**PROVEN, **facts}), grants={grant.key: grant for grant in grants})
+
+
+def grant(key: str, **changes: Any) -> Grant:
+    return replace(Grant(key=key, tenant_id=TENANT, at=ago(5)), **changes)
+
+
+def further(key: str, client_id: str) -> FurtherApplication:
+    why = {"fr": "Pour lire.", "en": "To read."}
+    return FurtherApplication(key=key, name=key, why=why, client_id=client_id, roles=frozenset({"Mail.Read"}))
+
+
+FURTHER = (further("contact", OTHER_PERSON), further("automate", OTHER_TENANT))
 POSITIONS = [
     ("incomplete", record(created_at=ago(90)), "identification blocked order_incomplete partner", 90),
     (
@@ -201,6 +211,50 @@ POSITIONS = [
         "done done - nobody",
         10,
     ),
+    ("closed", record(**{**INVITED, "closed_at": ago(3)}), "identification blocked order_closed support", 3),
+    ("apps to consent", granted(), "applications current applications_to_consent administrator", 20),
+    (
+        "one granted, one to consent",
+        granted(grant("contact", proven_at=ago(4))),
+        "applications current applications_to_consent administrator",
+        20,
+    ),
+    (
+        "one refused",
+        granted(grant("contact", proven_at=ago(4)), grant("automate", refused_at=ago(3))),
+        "applications blocked applications_refused administrator",
+        20,
+    ),
+    (
+        "one granted, one on its way",
+        granted(grant("contact", proven_at=ago(4)), grant("automate", consented_at=ago(3))),
+        "applications waiting applications_awaited microsoft",
+        20,
+    ),
+    (
+        "consented to long ago and never seen",
+        granted(grant("contact", proven_at=ago(4)), grant("automate", consented_at=ago(16))),
+        "applications current applications_to_consent administrator",
+        20,
+    ),
+    (
+        "granted by another tenant",
+        granted(grant("contact", tenant_id=OTHER_TENANT, proven_at=ago(4))),
+        "applications current applications_to_consent administrator",
+        20,
+    ),
+    (
+        "left for the consent of an application",
+        granted(left_at=ago(2), left_leg="application"),
+        "applications waiting left_for_microsoft administrator",
+        2,
+    ),
+    (
+        "everything granted",
+        granted(grant("contact", proven_at=ago(4)), grant("automate", proven_at=ago(3))),
+        "applications current ready_to_bind administrator",
+        3,
+    ),
 ]
 
 
@@ -209,26 +263,26 @@ POSITIONS = [
     [pytest.param(*row[1:], id=row[0]) for row in POSITIONS],
 )
 def test_the_facts_place_an_association(stands: Record, expected: str, minutes: float) -> None:
-    where = progress(stands, NOW)
+    where = progress(stands, NOW, FURTHER)
     assert " ".join((where.step, where.state, where.cause or "-", where.who)) == expected
     assert where.since == ago(minutes)
 
 
 def test_the_table_reaches_every_cause_and_everybody_who_acts() -> None:
-    reached = [progress(row[1], NOW) for row in POSITIONS]
+    reached = [progress(row[1], NOW, FURTHER) for row in POSITIONS]
     assert {where.cause for where in reached} == set(Cause)
     assert {where.who for where in reached} == set(Who)
 
 
 def test_a_step_that_is_over_shows_when_it_was_done() -> None:
-    steps = {item.step: item for item in progress(record(**PROVEN), NOW).steps}
+    steps = {item.step: item for item in progress(record(**PROVEN), NOW, ()).steps}
     assert [str(item.state) for item in steps.values()] == ["done", "done", "current", "to_come", "to_come"]
     assert steps[Step.IDENTIFICATION].at == ago(60)
     assert steps[Step.AUTHORISATION].at == ago(40)
 
 
 def test_a_new_link_asks_for_identification_again_before_anything_else() -> None:
-    where = progress(record(**{**PROVEN, "link_expires_at": ago(1)}), NOW)
+    where = progress(record(**{**PROVEN, "link_expires_at": ago(1)}), NOW, ())
     assert (where.step, where.cause) == (Step.IDENTIFICATION, Cause.LINK_EXPIRED)
     assert [item.at for item in where.steps if item.state is not State.DONE] == [None] * 5
 
@@ -279,7 +333,7 @@ def expected_states(step: Step, state: State) -> list[State]:
 
 @given(any_record())
 def test_whatever_the_facts_the_status_is_one(stands: Record) -> None:
-    where = progress(stands, NOW)
+    where = progress(stands, NOW, ())
     assert (where.step is Step.DONE) == stands.facts.is_bound == (where.state is State.DONE)
     assert (where.cause is Cause.NONE) == stands.facts.is_bound
     assert where.since <= NOW
@@ -291,5 +345,23 @@ def test_whatever_the_facts_the_status_is_one(stands: Record) -> None:
 
 @given(any_record(), st.integers(1, 60 * 24))
 def test_time_alone_moves_nothing_forward(stands: Record, minutes: int) -> None:
-    later = progress(stands, NOW + timedelta(minutes=minutes))
-    assert list(Step).index(later.step) <= list(Step).index(progress(stands, NOW).step)
+    later = progress(stands, NOW + timedelta(minutes=minutes), ())
+    assert list(Step).index(later.step) <= list(Step).index(progress(stands, NOW, ()).step)
+
+
+def test_without_further_applications_the_checks_are_followed_by_the_binding() -> None:
+    stands = progress(granted(), NOW, ())
+    assert (stands.step, stands.cause) == (Step.PREREQUISITES, Cause.CHECKS_TO_RUN)
+
+
+def test_the_prerequisites_are_over_once_applications_are_next() -> None:
+    steps = {item.step: item for item in progress(granted(), NOW, FURTHER).steps}
+    assert (steps[Step.PREREQUISITES].state, steps[Step.PREREQUISITES].at) == (State.DONE, ago(20))
+    assert steps[Step.APPLICATIONS].state is State.CURRENT
+
+
+def test_an_application_listed_later_is_missing_where_the_others_are_granted() -> None:
+    bound = replace(granted(grant("contact", proven_at=ago(4))), facts=record(**BOUND).facts)
+    assert [each.key for each in missing_applications(bound, FURTHER)] == ["automate"]
+    assert missing_applications(bound, FURTHER[:1]) == ()
+    assert progress(bound, NOW, FURTHER).step is Step.DONE

@@ -14,8 +14,8 @@ import pytest
 from jinja2 import UndefinedError
 
 from adapters.rendering import LANGUAGES, Rendering
-from association.facts import Check, Prerequisite, Result
-from association.progress import Cause, State, Step, StepState
+from association.partition import Check, Prerequisite, Result
+from association.steps import Cause, State, Step, StepState
 
 ROOT = Path(__file__).parents[2]
 RENDERING = Rendering(ROOT)

@@ -18,6 +18,8 @@ REQUIRED = {
     "SMTP_HOST",
     "MAIL_FROM",
     "PORTAL_URL",
+    "PORTAL_SIGNING_KEY",
+    "CONNECTOR_URL",
     "ADDIN_PRODUCT_ID",
     "ADDIN_TASKPANE_URL",
     "SUPPORT_PHONE",
@@ -173,7 +175,7 @@ def test_one_expression_says_what_a_guid_is() -> None:
         file for room in ("adapters", "association", "functions") for file in (ROOT / room).rglob("*.py")
     ]
     saying = [file.name for file in files for line in file.read_text("utf-8").split("\n") if "{8}" in line]
-    assert saying == ["settings.py"]
+    assert saying == ["identity.py"]
 
 
 def test_one_of_certificate_and_secret_is_enough() -> None:

@@ -15,7 +15,8 @@ from association.errors import (
     MicrosoftUnavailableError,
     SignInRefusedError,
 )
-from association.facts import AcceptedBy, Person, Record
+from association.facts import AcceptedBy, Record
+from association.partition import Person
 from association.renew import renew_link
 from association.rows import Leg
 from association.sign_in import complete_sign_in, known_person, leave_for_sign_in

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.storage.entities import Row, to_properties, to_value
-from association.facts import Event, Person
+from association.partition import Event, Person
 from association.rows import Flow
 from tests.storage_values import NOW, STORED_TYPES, flow, values
 

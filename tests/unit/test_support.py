@@ -12,9 +12,10 @@ from association.errors import (
     RequestInvalidError,
     ShareEndedError,
 )
-from association.facts import AcceptedBy, Event, Record
+from association.facts import AcceptedBy, Record
 from association.links import add_link, find_link, find_share, link_end, mailed_token, share_token
 from association.outbox import mail_values
+from association.partition import Event
 from association.release import release_tenant
 from association.renew import renew_link, renew_share
 from association.rows import Claim, Purpose

@@ -18,14 +18,16 @@ from association.errors import (
     SessionMissingError,
     SignInRefusedError,
 )
-from association.facts import AcceptedBy, Check, Prerequisite, Record, Result
+from association.facts import AcceptedBy, Record
 from association.identity import PersonFacts, TenantFacts
 from association.legs import Departure
-from association.progress import Cause, current_checks, progress
+from association.partition import Check, Prerequisite, Result
+from association.progress import current_checks, progress
 from association.renew import renew_link
 from association.rows import Claim, Flow, Leg, TaskKind
 from association.session import Session
 from association.sign_out import sign_out
+from association.steps import Cause
 from association.verify import complete_confirm, confirm, may_bind, recheck
 from tests.memory import (
     DOMAIN,
@@ -71,7 +73,7 @@ async def confirmed(memory: Memory, record: Record, flow: Flow | None = None) ->
 
 
 def cause(memory: Memory, record: Record) -> str:
-    return progress(memory.record(record.facts.association_id), memory.clock()).cause
+    return progress(memory.record(record.facts.association_id), memory.clock(), ()).cause
 
 
 async def test_everything_agrees_and_the_tenant_is_bound(memory: Memory) -> None:
@@ -384,7 +386,7 @@ async def test_access_seen_once_and_gone_again_is_looked_for_in_the_background(
     memory.tasks.sent.clear()
     came_to = await complete_confirm(memory.ports, flow, {"code": "code"})
     assert not isinstance(came_to, Departure)
-    assert progress(came_to[0], memory.ports.now()).cause is Cause.ACCESS_AWAITED
+    assert progress(came_to[0], memory.ports.now(), ()).cause is Cause.ACCESS_AWAITED
     kinds = [(task.kind, delay) for task, delay in memory.tasks.sent]
     assert kinds == [(TaskKind.ACCESS, SAFETY_DELAY), (TaskKind.ACCESS, timedelta(seconds=BACK_OFF[0]))]
 
@@ -395,7 +397,7 @@ async def test_a_tenant_without_the_domain_that_accepted_it_is_to_be_confirmed(m
     came_to = await complete_confirm(memory.ports, await shown(memory, record), {"code": "code"})
     assert not isinstance(came_to, Departure)
     assert not came_to[0].facts.is_bound
-    assert progress(came_to[0], memory.ports.now()).cause is Cause.TENANT_UNEXPECTED
+    assert progress(came_to[0], memory.ports.now(), ()).cause is Cause.TENANT_UNEXPECTED
 
 
 async def test_an_organisation_that_does_not_show_itself_as_this_tenant_leaves_the_checks_unknown(
@@ -405,7 +407,7 @@ async def test_an_organisation_that_does_not_show_itself_as_this_tenant_leaves_t
     memory.graph.tenant = tenant_facts(tenant_id="")
     came_to = await complete_confirm(memory.ports, await shown(memory, record), {"code": "code"})
     assert not isinstance(came_to, Departure)
-    assert progress(came_to[0], memory.ports.now()).cause is Cause.CHECKS_UNKNOWN
+    assert progress(came_to[0], memory.ports.now(), ()).cause is Cause.CHECKS_UNKNOWN
 
 
 async def test_a_conflict_ends_when_the_other_claim_is_gone(memory: Memory) -> None:
@@ -415,7 +417,7 @@ async def test_a_conflict_ends_when_the_other_claim_is_gone(memory: Memory) -> N
     came_to = await complete_confirm(memory.ports, await shown(memory, record), {"code": "code"})
     assert not isinstance(came_to, Departure)
     conflicting = came_to[0]
-    assert progress(conflicting, memory.ports.now()).cause is Cause.TENANT_BOUND_ELSEWHERE
+    assert progress(conflicting, memory.ports.now(), ()).cause is Cause.TENANT_BOUND_ELSEWHERE
     assert await memory.claims.release("tenant", TENANT, other)
     departure = await recheck(memory.ports, conflicting, session)
     assert departure is not None

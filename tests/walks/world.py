@@ -252,7 +252,11 @@ class Person:
 
 @contextmanager
 def running_world(folder: Path, *, credential: str = "certificate", **values: str) -> Iterator[World]:
-    """Start everything with files in `folder`; `values` change the product's settings."""
+    """Start everything with files in `folder`; `values` change the product's settings.
+
+    Without further applications, unless `values` name them: most walks are about what comes before.
+    """
+    values = {"FURTHER_APPLICATIONS": "[]", **values}
     with running_parts(folder, credential=credential) as parts:
         file = Path(parts["settings"])
         settings = json.loads(file.read_text(encoding="utf-8"))
