@@ -105,7 +105,7 @@ def prepare(windows: bool) -> Path:
     tell("Preparing the environment (once; about a minute):")
     _make_venv(venv)
     _step("Python packages", _pip(python), total=(ROOT / LOCKS[0]).read_text(encoding="utf-8").count("=="))
-    _step("Storage emulator", _npm(python))
+    _step("Node packages", _npm(python))
     stamp.write_text(wanted)
     tell(f"Ready after {time.monotonic() - started:.0f} s; further starts install nothing.")
     return python

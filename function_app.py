@@ -5,8 +5,8 @@ Nothing is read, built or contacted here: one exception at import would unregist
 
 import azure.functions as func
 
-from functions import addin, background, health, journey, orders, support
+from functions import addin, background, health, journey, links, orders, portal, support, support_actions
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (journey.bp, addin.bp, orders.bp, support.bp, background.bp, health.bp):
-    app.register_functions(blueprint)
+for room in (journey, addin, links, portal, orders, support, support_actions, background, health):
+    app.register_functions(room.bp)

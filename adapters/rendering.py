@@ -53,6 +53,10 @@ class Rendering:
         """
         return self._catalogue(language)[key].format(**values)
 
+    def has(self, key: str) -> bool:
+        """Whether the catalogues hold `key`; they hold the same ones."""
+        return key in self._catalogue(LANGUAGES[0])
+
     def page(self, name: str, language: str, **values: Any) -> str:
         """The HTML of `templates/pages/<name>.html`, whose first comment lists the values it needs.
 

@@ -16,6 +16,13 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
+const handOver = document.querySelector("form[data-hand-over]");
+if (handOver) {
+  // pressed as well, the button would send the same token twice, and the second time is refused
+  handOver.querySelector("button").disabled = true;
+  handOver.submit();
+}
+
 const refreshing = document.querySelector("[data-refresh]");
 if (refreshing) {
   setInterval(() => {

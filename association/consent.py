@@ -7,11 +7,10 @@ https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from association.answer import SAYS_NOTHING_OF_THE_TENANT, Answer
 from association.changes import SAFETY_DELAY, change, changed
 from association.errors import (
-    SAYS_NOTHING_OF_THE_TENANT,
     AccountChangedError,
-    Answer,
     MicrosoftRefusedError,
     MicrosoftUnavailableError,
     TenantUnexpectedError,

@@ -1,39 +1,13 @@
-"""Everything that can go wrong, each with one code.
-
-The code is one word used everywhere: exception, log field, `error.<code>.*` in the catalogues, support
-answer. Which HTTP status and page belong to a code is the edge's business (functions/web/boundary.py).
+"""Everything that can go wrong, each with one code: the same word in exception, log field, catalogues
+(`error.<code>.*`) and answers. Status and page are the edge's business (functions/web/boundary.py).
 """
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
+
+from association.answer import Answer
 
 FIELD_PATH = re.compile(r"[A-Za-z0-9_.]{1,80}", re.ASCII)
-
-
-class Answer(StrEnum):
-    """What an error of Microsoft's comes to: a closed set, used for help and retry, never to authorise."""
-
-    DENIED = "denied"
-    CANCELLED = "cancelled"
-    INTERACTION_REQUIRED = "interaction_required"
-    CONSENT_MISSING = "consent_missing"
-    NOT_IN_TENANT = "not_in_tenant"
-    NOT_ALLOWED = "not_allowed"
-    WRONG_ACCOUNT = "wrong_account"
-    NEEDS_ADMINISTRATOR = "needs_administrator"
-    BLOCKED_BY_POLICY = "blocked_by_policy"
-    PROVISIONING = "provisioning"
-    OUR_CREDENTIAL = "our_credential"
-    CODE_SPENT = "code_spent"
-    TENANT_UNKNOWN = "tenant_unknown"
-    THROTTLED = "throttled"
-    UNAVAILABLE = "unavailable"
-    UNKNOWN = "unknown"
-
-
-# Trouble of Microsoft's, or of ours with our credential: no reason to ask for consent again.
-SAYS_NOTHING_OF_THE_TENANT = (Answer.THROTTLED, Answer.UNAVAILABLE, Answer.OUR_CREDENTIAL)
 
 
 class AssociationError(Exception):
@@ -72,6 +46,12 @@ class LinkExpiredError(AssociationError):
 
 class LinkRevokedError(AssociationError):
     code = "link_revoked"
+
+
+class OrderClosedError(AssociationError):
+    """Support has closed the association's order: nothing is left to associate."""
+
+    code = "order_closed"
 
 
 class ShareEndedError(AssociationError):
@@ -144,6 +124,12 @@ class TenantUnexpectedError(AssociationError):
     code = "tenant_unexpected"
 
 
+class DomainUnknownError(AssociationError):
+    """What a guest typed is no domain of any Microsoft 365 organisation."""
+
+    code = "domain_unknown"
+
+
 class GuestUnexpectedError(AssociationError):
     """A guest of a tenant that isn't the recorded address's: no code can release it."""
 
@@ -172,17 +158,33 @@ class CodeEndedError(AssociationError):
     code = "code_ended"
 
 
+class AdministratorNeededError(AssociationError):
+    """A member of the associated organisation, but nobody who may act for it."""
+
+    code = "administrator_needed"
+
+
+class ChecksMissingError(AssociationError):
+    """A further application is consented to only after the prerequisites are met."""
+
+    code = "checks_missing"
+
+
 class NotBoundError(AssociationError):
-    """The add-in file is handed over for a bound tenant only."""
+    """The add-in file and the way to the portal are for the session of a bound tenant only."""
 
     code = "not_bound"
 
 
-class RequestInvalidError(AssociationError):
-    """A JSON request with bad fields: `problems` maps each field's path to its problem's code.
+class PortalUnavailableError(AssociationError):
+    """No key of PORTAL_SIGNING_KEY, or not every one, can sign a hand-over."""
 
-    A field named otherwise than ours ever are stands as `?`: the names come from outside and go into the
-    log (rule S5) and the answer.
+    code = "portal_unavailable"
+
+
+class RequestInvalidError(AssociationError):
+    """Bad fields: `problems` maps each field's path to its problem's code. A field named otherwise than ours
+    ever are stands as `?`: the names come from outside and go into the log (rule S5) and the answer.
     """
 
     code = "request_invalid"

@@ -28,12 +28,18 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One of `/subscribedSkus`: what the tenant has bought. `plan_ids` are service plan GUIDs."""
+    """One of `/subscribedSkus`: what the tenant has bought. `plan_ids` are service plan GUIDs.
+
+    `is_trial` and `next_change` (when Microsoft renews, suspends or deletes it) come from
+    `/directory/subscriptions`: False and None where that can't be read.
+    """
 
     sku_id: str
     part_number: str
     status: str
     plan_ids: frozenset[str]
+    is_trial: bool = False
+    next_change: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +67,28 @@ class Licence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """An active directory role, direct or through a group. The display name is for people."""
+    """An active directory role. The display name is for people.
+
+    `group` is None for one held directly (or where that isn't told), otherwise the name of the group that
+    gives it, "" where the name can't be read.
+    """
 
     template_id: str
     name: str
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonFacts:
-    """What was read with the person's own token; None where it could not be read."""
+    """What was read with the person's own token; None where it could not be read.
+
+    `has_user_object` is False for somebody who acts in the tenant without being one of its users (a partner
+    by delegated administration). `eligible_roles` are the template ids of roles that Privileged Identity
+    Management lets them activate for the whole tenant.
+    """
 
     roles: tuple[Role, ...] | None = None
     licences: tuple[Licence, ...] | None = None
+    has_user_object: bool | None = None
+    is_guest: bool = False
+    eligible_roles: frozenset[str] | None = None

@@ -19,9 +19,10 @@ from association.errors import (
     StateUnknownError,
 )
 from association.facts import Facts, Record
+from association.further_applications import FurtherApplication
 from association.keys import token_hash
 from association.ports import Ports
-from association.rows import Flow, FlowStatus, Leg
+from association.rows import ANY_ORGANISATION, Flow, FlowStatus, Leg
 from association.session import Session
 
 LIFETIME = timedelta(minutes=15)
@@ -37,14 +38,20 @@ class Departure:
     browser_secret: str
 
 
-async def begin_sign_in(ports: Ports, record: Record) -> Departure:
-    """Begin the first leg: any work account, chosen by hand, no hint of the recorded address."""
-    return await _begin(ports, record, Leg.SIGN_IN, tenant="organizations")
+async def begin_sign_in(ports: Ports, record: Record, authority: str = ANY_ORGANISATION) -> Departure:
+    """Begin the first leg: any work account, chosen by hand, no hint of the recorded address.
+
+    `authority` is the tenant (GUID) whose guest is to sign in, if it is one.
+    """
+    return await _begin(ports, record, Leg.SIGN_IN, tenant=authority)
 
 
-async def begin_consent(ports: Ports, record: Record, session: Session) -> Departure:
-    """Begin the admin consent of the session's tenant."""
-    return await _begin(ports, record, Leg.CONSENT, session=session)
+async def begin_consent(
+    ports: Ports, record: Record, session: Session, application: FurtherApplication | None = None
+) -> Departure:
+    """Begin the admin consent of the session's tenant: to ours, or to a further `application`."""
+    leg = Leg.APPLICATION if application else Leg.CONSENT
+    return await _begin(ports, record, leg, session=session, application=application)
 
 
 async def begin_confirm(
@@ -128,6 +135,7 @@ async def _begin(
     leg: Leg,
     *,
     session: Session | None = None,
+    application: FurtherApplication | None = None,
     tenant: str = "",
     person: tuple[str, str] = ("", ""),
     login_hint: str = "",
@@ -137,9 +145,9 @@ async def _begin(
     msal: dict[str, Any] = {}
     if session is not None:
         person = (session.tenant_id, session.object_id)
-        uri = ports.entra.consent_uri(session.tenant_id, state)
+        uri = ports.entra.consent_uri(session.tenant_id, state, application.client_id if application else "")
     else:
-        msal = await ports.entra.begin(tenant, state=state, login_hint=login_hint, silent=silent)
+        msal = await ports.entra.begin(tenant, leg, state=state, login_hint=login_hint, silent=silent)
         uri = str(msal["auth_uri"])
     flow = Flow(
         state_hash=token_hash(state),
@@ -150,6 +158,8 @@ async def _begin(
         link_number=record.facts.link_number,
         tenant_id=person[0],
         object_id=person[1],
+        authority=tenant or ANY_ORGANISATION,
+        application=application.key if application else "",
         is_silent=silent,
         # the state and the address would be plain in storage; they aren't needed to redeem the code
         msal={name: value for name, value in msal.items() if name not in ("auth_uri", "state")},

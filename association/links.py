@@ -2,9 +2,16 @@
 
 from datetime import datetime, timedelta
 
-from association.errors import LinkExpiredError, LinkRevokedError, LinkUnknownError, ShareEndedError
+from association.errors import (
+    AssociationError,
+    LinkExpiredError,
+    LinkRevokedError,
+    LinkUnknownError,
+    OrderClosedError,
+    ShareEndedError,
+)
 from association.facts import Facts
-from association.keys import Keys, token_hash
+from association.keys import Keys, reference_of, token_hash
 from association.ports import Ports
 from association.rows import Link, Purpose
 
@@ -47,7 +54,8 @@ async def add_link(ports: Ports, association_id: str, purpose: Purpose, number: 
 async def find_link(ports: Ports, token: str, purpose: Purpose) -> Link:
     """The live link behind `token`.
 
-    Raises LinkUnknownError, LinkExpiredError or LinkRevokedError.
+    Raises LinkUnknownError; LinkExpiredError or LinkRevokedError, with the association's reference, which who
+    has the token may know; OrderClosedError instead of these where the association's order is closed.
     """
     if len(token) != TOKEN_LENGTH or not token.isascii():
         raise LinkUnknownError
@@ -55,9 +63,9 @@ async def find_link(ports: Ports, token: str, purpose: Purpose) -> Link:
     if link is None or link.purpose is not purpose:
         raise LinkUnknownError
     if link.revoked_at or not ports.keys.is_link_token(token, link.link_id):
-        raise LinkRevokedError(f"association_id={link.association_id}")
+        raise await _ended(ports, link, LinkRevokedError)
     if link.expires_at <= ports.now():
-        raise LinkExpiredError(f"association_id={link.association_id}")
+        raise await _ended(ports, link, LinkExpiredError)
     return link
 
 
@@ -70,6 +78,22 @@ async def find_share(ports: Ports, token: str) -> Link:
         return await find_link(ports, token, Purpose.SHARE)
     except (LinkExpiredError, LinkRevokedError) as error:
         raise ShareEndedError(error.detail) from error
+
+
+def is_link_live(ports: Ports, facts: Facts) -> bool:
+    """Whether the association's link opens its page now."""
+    if not facts.link_expires_at or facts.link_revoked_at or facts.closed_at:
+        return False
+    return facts.link_expires_at > ports.now() and ports.keys.knows(facts.link_kid)
+
+
+async def _ended(ports: Ports, link: Link, kind: type[AssociationError]) -> AssociationError:
+    detail = f"association_id={link.association_id}"
+    if link.purpose is Purpose.ASSOCIATION:
+        record = await ports.associations.read(link.association_id)
+        if record and record.facts.closed_at:
+            return OrderClosedError(detail)
+    return kind(detail, reference=reference_of(link.association_id))
 
 
 def link_end(now: datetime, days: int) -> datetime:

@@ -54,11 +54,11 @@ def parse_order(body: Any) -> OrderRequest:
         company_name=read("company_name", _name),
         partner_number=partner("number", _number),
         partner_name=partner("name", _name),
-        partner_email=partner("email", _email),
+        partner_email=partner("email", read_address),
         model=read("model", _model),
         subscription=read("subscription", _subscription),
         language=read("language", _language, ""),
-        administrator_email=read("administrator_email", _email, ""),
+        administrator_email=read("administrator_email", read_address, ""),
         mpn_id=read("mpn_id", _mpn_id, ""),
         office365_users=read("office365_users", _users, 0),
         azure_ad_users=read("azure_ad_users", _users, 0),
@@ -132,7 +132,8 @@ def _name(value: Any) -> str:
     return text
 
 
-def _email(value: Any) -> str:
+def read_address(value: Any) -> str:
+    """An e-mail address (RFC 5321) in the form that orders record. Raises ValueError with its problem."""
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - kept off the cold start
 
     text = _text(value, 254)

@@ -72,7 +72,8 @@ class Check:
     """A `check:<key>` row: one prerequisite of one person in one tenant.
 
     `cause` is a catalogue key part (`absent`, `not_assigned`, …), `evidence` one language-neutral line
-    (product names, a role's name).
+    (product names, a role's name), `until` when what was found ends (a trial, a time of grace), if Microsoft
+    tells it.
     """
 
     key: Prerequisite
@@ -82,6 +83,7 @@ class Check:
     at: datetime
     tenant_id: str
     object_id: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from association.facts import Change, Record
 from association.identity import Identity, PersonFacts, TenantFacts
 from association.keys import Keys
 from association.partition import Mail
-from association.rows import Claim, Flow, Link, Task
+from association.rows import Claim, Flow, Leg, Link, Task
 from association.settings import Settings
 
 
@@ -41,6 +41,8 @@ class Links(Protocol):
     async def add(self, token_hash: str, link: Link) -> None: ...
     async def find(self, token_hash: str) -> Link | None: ...
     async def revoke(self, token_hash: str, at: datetime) -> None: ...
+    async def ended(self, before: datetime, limit: int) -> tuple[tuple[str, Link], ...]: ...
+    async def forget(self, token_hash: str, link: Link) -> None: ...
 
 
 class Flows(Protocol):
@@ -57,30 +59,42 @@ class Lookups(Protocol):
     """Table `lookups`: hints, each to be checked against the facts."""
 
     async def add(self, kind: str, key: str, association_id: str) -> None: ...
-    async def find(self, kind: str, key: str) -> tuple[str, ...]: ...
+    async def find(self, kind: str, key: str, limit: int = ..., after: str = ...) -> tuple[str, ...]: ...
+    async def remove(self, kind: str, key: str, association_id: str) -> None: ...
 
 
 class Limits(Protocol):
     """Table `limits`: counters per subject and window of time."""
 
     async def count(self, subject: str, window: str) -> int: ...
+    async def forget(self, subject: str, window: str) -> None: ...
+    async def purge(self, before: datetime, limit: int) -> int: ...
 
 
 class Tasks(Protocol):
     """Queue `tasks`."""
 
     async def send(self, task: Task, delay: timedelta = ...) -> None: ...
+    async def poisoned(self) -> int: ...
 
 
 class Entra(Protocol):
     """Microsoft's sign-in service."""
 
-    async def begin(self, tenant: str, *, state: str, login_hint: str, silent: bool) -> dict[str, Any]: ...
+    async def begin(
+        self, tenant: str, leg: Leg, *, state: str, login_hint: str, silent: bool
+    ) -> dict[str, Any]: ...
     async def redeem(self, tenant: str, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Identity: ...
     async def app_roles(self, tenant_id: str) -> frozenset[str]: ...
     async def tenant_of_domain(self, domain: str) -> str: ...
     def refusal(self, answer: Mapping[str, str]) -> MicrosoftRefusedError: ...
     def consent_uri(self, tenant_id: str, state: str, client_id: str = ...) -> str: ...
+
+
+class Credential(Protocol):
+    """What proves us to Microsoft."""
+
+    def ends_at(self) -> datetime | None: ...
 
 
 class Graph(Protocol):
@@ -91,6 +105,14 @@ class Graph(Protocol):
     async def application_roles(
         self, tenant_id: str, client_ids: Collection[str]
     ) -> Mapping[str, frozenset[str]]: ...
+
+
+class Portal(Protocol):
+    """Our signature for Sage Business Centre, and the public keys that verify it."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str: ...
+    def jwks(self) -> dict[str, Any]: ...
+    def has_usable_keys(self) -> bool: ...
 
 
 class Post(Protocol):
@@ -118,7 +140,9 @@ class Ports:
     limits: Limits
     tasks: Tasks
     entra: Entra
+    credential: Credential
     graph: Graph
+    portal: Portal
     post: Post
     now: Callable[[], datetime]
     token: Callable[[], str]

@@ -1,66 +1,40 @@
 """The three required checks, judged from what was read. Pure: facts in, results out.
 
-Licences are judged by service plan, because products appear faster than any list of them; names are for
-people. Plan and product ids: Microsoft Entra's "Product names and service plan identifiers for licensing".
+What could not be read is unknown, never failed. States of a subscription:
+https://learn.microsoft.com/graph/api/resources/subscribedsku
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from association.identity import Identity, Licence, PersonFacts, Subscription, TenantFacts
+from association.identity import Identity, Licence, PersonFacts, Role, Subscription, TenantFacts
 from association.partition import Check, Prerequisite, Result
+from association.products import (
+    KIOSK_MAILBOX_PLAN,
+    MAILBOX_PLANS,
+    OFFICE_PLANS,
+    P2_PLAN,
+    PREMIUM_PLANS,
+    is_compatible,
+    product_names,
+)
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
-PREMIUM_PLANS = frozenset(
-    {
-        "41781fb2-bc02-4b7c-bd55-b576c07bb09d",  # AAD_PREMIUM
-        "eec0eb4f-6444-4f95-aba0-50c24d67f998",  # AAD_PREMIUM_P2
-    }
-)
-MAILBOX_PLANS = frozenset(
-    {
-        "9aaf7827-d63c-4b61-89c3-182f06f82e5c",  # EXCHANGE_S_STANDARD
-        "efb87545-963c-4e0d-99df-69c6916d9eb0",  # EXCHANGE_S_ENTERPRISE
-    }
-)
-DESKTOP_PLANS = frozenset(
-    {
-        "43de0ff5-c92c-492b-9116-175376d08c38",  # OFFICESUBSCRIPTION
-        "094e7854-93fc-4d55-b2c0-3ab5369ebdc1",  # OFFICE_BUSINESS
-    }
-)
-PRODUCT_NAMES = {
-    "078d2b04-f1bd-4111-bbd4-b4b1b354cef4": "Microsoft Entra ID P1",
-    "84a661c4-e949-4bd2-a560-ed7766fcaf2b": "Microsoft Entra ID P2",
-    "efccb6f7-5641-4e0e-bd10-b4976e1bf68e": "Enterprise Mobility + Security E3",
-    "b05e124f-c7cc-45a0-a6aa-8cf78c946968": "Enterprise Mobility + Security E5",
-    "3b555118-da6a-4418-894f-7df1e2096870": "Microsoft 365 Business Basic",
-    "f245ecc8-75af-4f8e-b61f-27d8114de5f3": "Microsoft 365 Business Standard",
-    "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46": "Microsoft 365 Business Premium",
-    "cdd28e44-67e3-425e-be4c-737fab2899d3": "Microsoft 365 Apps for business",
-    "c2273bd0-dff7-4215-9ef5-2c7bcfb06425": "Microsoft 365 Apps for enterprise",
-    "05e9a617-0261-4cee-bb44-138d3ef5d965": "Microsoft 365 E3",
-    "06ebc4ee-1bb5-47dd-8120-11324bc54e06": "Microsoft 365 E5",
-    "18181a46-0d4e-45cd-891e-60aabd171b4e": "Office 365 E1",
-    "6fd2c87f-b296-42f0-b197-1e91e994b900": "Office 365 E3",
-    "c7df2760-2c81-4ef7-b578-5b5392b571df": "Office 365 E5",
-}
-# Sage's list (developer.sage.com, prerequisites); Office 365 E1 has a mailbox but no desktop apps, so
-# the rule by service plans alone could not tell it from Business Basic, which is not on the list.
-COMPATIBLE = frozenset(
-    {
-        "f245ecc8-75af-4f8e-b61f-27d8114de5f3",
-        "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46",
-        "05e9a617-0261-4cee-bb44-138d3ef5d965",
-        "06ebc4ee-1bb5-47dd-8120-11324bc54e06",
-        "18181a46-0d4e-45cd-891e-60aabd171b4e",
-        "6fd2c87f-b296-42f0-b197-1e91e994b900",
-        "c7df2760-2c81-4ef7-b578-5b5392b571df",
-    }
-)
 USABLE = ("Enabled", "Warning")
 
-Verdict = tuple[Result, str, str]
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check came to, in the words of `Check`."""
+
+    result: Result
+    cause: str
+    evidence: str = ""
+    until: datetime | None = None
+
+
+UNREADABLE = Verdict(Result.UNKNOWN, "unreadable")
 
 
 def judge(who: Identity, tenant: TenantFacts, person: PersonFacts, now: datetime) -> tuple[Check, ...]:
@@ -68,90 +42,142 @@ def judge(who: Identity, tenant: TenantFacts, person: PersonFacts, now: datetime
     if tenant.tenant_id != who.tenant_id:
         # the organisation did not show itself as this tenant: nothing read beside it counts
         tenant = TenantFacts()
+    is_guest = who.is_guest or person.is_guest
     verdicts = {
-        Prerequisite.ADMINISTRATOR: _administrator(person),
-        Prerequisite.PREMIUM: _premium(tenant, person),
+        Prerequisite.ADMINISTRATOR: _administrator(person, is_guest),
+        Prerequisite.PREMIUM: _premium(tenant, person, is_guest),
         Prerequisite.SUBSCRIPTION: _subscription(tenant),
     }
     return tuple(
         Check(
             key=key,
-            result=result,
-            cause=cause,
-            evidence=evidence,
+            result=verdict.result,
+            cause=verdict.cause,
+            evidence=verdict.evidence,
+            until=verdict.until,
             at=now,
             tenant_id=who.tenant_id,
             object_id=who.object_id,
         )
-        for key, (result, cause, evidence) in verdicts.items()
+        for key, verdict in verdicts.items()
     )
 
 
-def product_name(sku_id: str, part_number: str) -> str:
-    """A product's name for people; Microsoft's part number where the table doesn't know it."""
-    return PRODUCT_NAMES.get(sku_id, part_number.strip())
-
-
-def _administrator(person: PersonFacts) -> Verdict:
+def _administrator(person: PersonFacts, is_guest: bool) -> Verdict:
+    if person.has_user_object is False:
+        return Verdict(Result.FAILED, "no_user_object")
     if person.roles is None:
-        return Result.UNKNOWN, "unreadable", ""
-    names = ", ".join(sorted(role.name for role in person.roles if role.name))
+        return UNREADABLE
     for role in person.roles:
         if role.template_id == GLOBAL_ADMINISTRATOR:
-            return Result.OK, "ok", role.name
-    if any(not role.template_id for role in person.roles):
+            return _held(role, is_guest)
+    return _not_held(person.roles, person.eligible_roles or frozenset())
+
+
+def _not_held(roles: tuple[Role, ...], eligible: frozenset[str]) -> Verdict:
+    names = ", ".join(sorted({role.name for role in roles if role.name}))
+    if any(not role.template_id for role in roles):
         # Graph lists a role but hides which one when the permission to read roles is missing.
-        return Result.UNKNOWN, "unreadable", names
-    return Result.FAILED, "not_held", names
+        return Verdict(Result.UNKNOWN, "unreadable", names)
+    if GLOBAL_ADMINISTRATOR in eligible:
+        return Verdict(Result.FAILED, "eligible", names)
+    if names:
+        return Verdict(Result.FAILED, "other_roles", names)
+    return Verdict(Result.FAILED, "not_held")
 
 
-def _premium(tenant: TenantFacts, person: PersonFacts) -> Verdict:
+def _held(role: Role, is_guest: bool) -> Verdict:
+    if is_guest:
+        return Verdict(Result.OK, "guest", role.name)
+    if role.group is not None:
+        return Verdict(Result.OK, "by_group", role.group)
+    return Verdict(Result.OK, "ok", role.name)
+
+
+def _premium(tenant: TenantFacts, person: PersonFacts, is_guest: bool) -> Verdict:
+    if person.has_user_object is False:
+        return Verdict(Result.FAILED, "no_user_object")
     if tenant.subscriptions is None or person.licences is None:
-        return Result.UNKNOWN, "unreadable", ""
-    status = {subscription.sku_id: subscription.status for subscription in tenant.subscriptions}
+        return UNREADABLE
+    bought = {each.sku_id: each for each in tenant.subscriptions}
     held = [licence for licence in person.licences if PREMIUM_PLANS & licence.plans.keys()]
-    usable = [licence for licence in held if status.get(licence.sku_id) in USABLE]
-    for licence in usable:
-        if any(licence.plans.get(plan) == "Success" for plan in PREMIUM_PLANS):
-            return Result.OK, "ok", product_name(licence.sku_id, licence.part_number)
-    return _premium_missing(tenant.subscriptions, held, usable)
+    usable = [each for each in held if each.sku_id in bought and bought[each.sku_id].status in USABLE]
+    active = [each for each in usable if "Success" in _premium_states(each)]
+    if active:
+        return _premium_held(active, [bought[each.sku_id] for each in active])
+    if usable:
+        return _premium_not_working(usable)
+    if held:
+        return _dormant([bought[each.sku_id] for each in held if each.sku_id in bought], held)
+    return _premium_missing(
+        [each for each in tenant.subscriptions if PREMIUM_PLANS & each.plan_ids], is_guest
+    )
 
 
-def _premium_missing(
-    subscriptions: tuple[Subscription, ...], held: list[Licence], usable: list[Licence]
-) -> Verdict:
-    for licence in usable:
-        if any(licence.plans.get(plan, "").startswith("Pending") for plan in PREMIUM_PLANS):
-            return Result.FAILED, "pending", product_name(licence.sku_id, licence.part_number)
-    if held and not usable:
-        return Result.FAILED, "inactive", _names(held)
-    bought = [each for each in subscriptions if PREMIUM_PLANS & each.plan_ids]
-    if any(each.status in USABLE for each in bought):
-        return Result.FAILED, "not_assigned", _names(each for each in bought if each.status in USABLE)
-    if bought:
-        return Result.FAILED, "inactive", _names(bought)
-    return Result.FAILED, "absent", ""
+def _premium_held(licences: list[Licence], subscriptions: list[Subscription]) -> Verdict:
+    verdict = _met(subscriptions)
+    if verdict.cause == "ok" and any(each.plans.get(P2_PLAN) == "Success" for each in licences):
+        return Verdict(Result.OK, "p2", verdict.evidence)
+    return verdict
+
+
+def _premium_not_working(licences: list[Licence]) -> Verdict:
+    states = {state for licence in licences for state in _premium_states(licence)}
+    if any(state.startswith("Pending") for state in states):
+        return Verdict(Result.FAILED, "pending", product_names(licences))
+    if states == {"Disabled"}:
+        return Verdict(Result.FAILED, "plan_disabled", product_names(licences))
+    return Verdict(Result.FAILED, "plan_error", product_names(licences))
+
+
+def _premium_missing(bought: list[Subscription], is_guest: bool) -> Verdict:
+    usable = [each for each in bought if each.status in USABLE]
+    if is_guest:
+        return Verdict(Result.FAILED, "guest", product_names(usable))
+    if usable:
+        return Verdict(Result.FAILED, "not_assigned", product_names(usable))
+    return _dormant(bought, bought) if bought else Verdict(Result.FAILED, "absent")
+
+
+def _premium_states(licence: Licence) -> set[str]:
+    return {state for plan, state in licence.plans.items() if plan in PREMIUM_PLANS}
 
 
 def _subscription(tenant: TenantFacts) -> Verdict:
     if tenant.subscriptions is None:
-        return Result.UNKNOWN, "unreadable", ""
+        return UNREADABLE
+    fitting = [each for each in tenant.subscriptions if is_compatible(each)]
     usable = [each for each in tenant.subscriptions if each.status in USABLE]
-    fitting = [each for each in usable if is_compatible(each)]
+    if any(each in usable for each in fitting):
+        return _met([each for each in fitting if each in usable])
     if fitting:
-        return Result.OK, "ok", _names(fitting)
-    if any(MAILBOX_PLANS & each.plan_ids for each in usable):
-        return Result.FAILED, "incompatible", _names(usable)
-    return Result.FAILED, "absent", _names(usable)
+        return _dormant(fitting, fitting)
+    office = [each for each in usable if OFFICE_PLANS & each.plan_ids]
+    if any((MAILBOX_PLANS | {KIOSK_MAILBOX_PLAN}) & each.plan_ids for each in office):
+        return Verdict(Result.FAILED, "incompatible", product_names(office))
+    if office:
+        return Verdict(Result.FAILED, "no_mailbox", product_names(office))
+    return Verdict(Result.FAILED, "absent", product_names(usable))
 
 
-def is_compatible(subscription: Subscription) -> bool:
-    """Whether the product is on Sage's list, or is a variant of one: a mailbox and the desktop apps."""
-    if subscription.sku_id in COMPATIBLE:
-        return True
-    plans = subscription.plan_ids
-    return bool(MAILBOX_PLANS & plans and DESKTOP_PLANS & plans)
+def _met(subscriptions: list[Subscription]) -> Verdict:
+    """Met by these; if only by ones that end (a trial, a time of grace), then with the last of their ends."""
+    lasting = [each for each in subscriptions if each.status == "Enabled" and not each.is_trial]
+    if lasting:
+        return Verdict(Result.OK, "ok", product_names(lasting))
+    trials = [each for each in subscriptions if each.status == "Enabled"]
+    if trials:
+        return Verdict(Result.OK, "trial", product_names(trials), _last_change(trials))
+    return Verdict(Result.OK, "ending", product_names(subscriptions), _last_change(subscriptions))
 
 
-def _names(products: Iterable[Licence | Subscription]) -> str:
-    return ", ".join(sorted({product_name(each.sku_id, each.part_number) for each in products}))
+def _dormant(subscriptions: list[Subscription], named: Iterable[Licence | Subscription]) -> Verdict:
+    """Bought once, usable no more: suspended ones can be brought back, the others can't."""
+    suspended = [each for each in subscriptions if each.status == "Suspended"]
+    if suspended:
+        return Verdict(Result.FAILED, "suspended", product_names(suspended), _last_change(suspended))
+    return Verdict(Result.FAILED, "ended", product_names(named))
+
+
+def _last_change(subscriptions: list[Subscription]) -> datetime | None:
+    return max((each.next_change for each in subscriptions if each.next_change), default=None)

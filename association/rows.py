@@ -39,6 +39,10 @@ class Link:
     revoked_at: datetime | None = None
 
 
+# Microsoft's word for signing in with any work account, each at home.
+ANY_ORGANISATION = "organizations"
+
+
 class Leg(StrEnum):
     """A trip of the browser to Microsoft."""
 
@@ -75,7 +79,7 @@ class Flow:
     link_number: int
     tenant_id: str = ""
     object_id: str = ""
-    authority: str = "organizations"
+    authority: str = ANY_ORGANISATION
     application: str = ""
     is_silent: bool = False
     status: FlowStatus = FlowStatus.OPEN
@@ -90,7 +94,9 @@ class TaskKind(StrEnum):
 
     MAIL = "mail"
     ACCESS = "access"
+    APPLICATION = "application"
     CLAIMS = "claims"
+    NEW_LINK = "new_link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ T = TypeVar("T")
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 URL_LENGTH = 2048  # what the add-in manifest's schema allows an address
 TASKPANE_LENGTH = URL_LENGTH - len("&tenant=") - 36
+PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 _ADDRESS = re.compile(  # https, or http on localhost; no user; after the host RFC 3986's characters alone
     r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://localhost)(?::[0-9]{1,5})?"
     r"(?:[/?#][a-z0-9\-._~:/?#@!$&'()*+,;=%]*)?",
@@ -68,6 +69,7 @@ class Settings:
     support_email: str
     link_days: int
     share_days: int
+    retention_days: int
 
     @property
     def is_https(self) -> bool:
@@ -141,8 +143,10 @@ def _optional_date(text: str) -> date | None:
 
 
 def _private_key(text: str) -> str:
+    # whole, at least; whether it is a key that can sign, adapters/portal.py finds out when one is needed
     pem = text.replace("\\n", "\n")
-    if "PRIVATE KEY-----" not in pem:
+    whole = len(PRIVATE_KEY.findall(pem))
+    if whole == 0 or pem.count("PRIVATE KEY-----") != 2 * whole:
         raise ValueError("private key")
     return pem
 
@@ -236,4 +240,5 @@ _NAMES: Mapping[str, tuple[Any, ...]] = {
     "support_email": ("SUPPORT_EMAIL", str),
     "link_days": ("LINK_DAYS", _days, "30"),
     "share_days": ("SHARE_DAYS", _days, "90"),
+    "retention_days": ("RETENTION_DAYS", _days, "1095"),
 }

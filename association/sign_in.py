@@ -1,5 +1,6 @@
 """The first leg: who is signed in, and whether their tenant may be this customer's. Nothing is bound here."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -7,7 +8,9 @@ from dataclasses import replace
 from association.acceptance import ask_acceptance
 from association.changes import change, changed
 from association.errors import (
+    AccountChangedError,
     BoundToAnotherError,
+    DomainUnknownError,
     GuestUnexpectedError,
     LimitReachedError,
     MicrosoftRefusedError,
@@ -21,17 +24,25 @@ from association.partition import Event, Person
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.public_mail import PUBLIC_MAIL_DOMAINS
-from association.rows import Flow, Leg
+from association.rows import ANY_ORGANISATION, Flow, Leg
 from association.session import Session
 
+# A DNS name (RFC 1035 §2.3.4) of two labels at least; discovery tells whether it is anybody's.
+DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII)
 
-async def leave_for_sign_in(ports: Ports, record: Record, session: Session | None = None) -> Departure:
+
+async def leave_for_sign_in(
+    ports: Ports, record: Record, session: Session | None = None, domain: str = ""
+) -> Departure:
     """Begin the sign-in and note that somebody left for Microsoft.
 
-    Whoever leaves from a `session` changes accounts, which ends it, and its copies with it (rule S9).
+    `domain` is what a guest typed: a domain of the organisation that invited them. Whoever leaves from a
+    `session` changes accounts, which ends it, and its copies with it (rule S9). Raises DomainUnknownError
+    when no organisation has the domain, LimitReachedError, MicrosoftUnavailableError.
     """
     await require_within_limit(ports, "sign_in", record.facts.association_id)
-    departure = await begin_sign_in(ports, record)
+    authority = await _invited_by(ports, domain) if domain else ANY_ORGANISATION
+    departure = await begin_sign_in(ports, record, authority)
     await note_departure(ports, record, Leg.SIGN_IN, ends_sessions=session is not None)
     return departure
 
@@ -75,7 +86,9 @@ async def complete_sign_in(
         refusal = ports.entra.refusal(answer)
         await _note_refusal(ports, flow, refusal)
         raise SignInRefusedError(str(refusal), answer=refusal.answer)
-    identity = await ports.entra.redeem("organizations", flow.msal, answer)
+    identity = await ports.entra.redeem(flow.authority, flow.msal, answer)
+    if flow.authority not in (ANY_ORGANISATION, identity.tenant_id):
+        raise AccountChangedError(f"association_id={flow.association_id} leg=sign_in")
     record = read or await ports.associations.read(flow.association_id)
     accepted = record is not None and await _is_expected(ports, record, identity)
     record = await _note_sign_in(ports, flow, identity, accepted, record)
@@ -117,6 +130,15 @@ def known_person(record: Record, identity: Identity) -> Person:
         if person.username == identity.username and person.username:
             return person
     return Person(number=record.next_person(), name=identity.name, username=identity.username)
+
+
+async def _invited_by(ports: Ports, domain: str) -> str:
+    """The tenant that a guest means. Nothing of the order's own organisation is told: they type it."""
+    wanted = domain.strip().rpartition("@")[2].rstrip(".").lower()
+    tenant_id = await ports.entra.tenant_of_domain(wanted) if DOMAIN.fullmatch(wanted) else ""
+    if not tenant_id:
+        raise DomainUnknownError
+    return tenant_id
 
 
 async def _is_expected(ports: Ports, record: Record, identity: Identity) -> bool:

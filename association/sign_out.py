@@ -22,7 +22,7 @@ async def continue_anyway(ports: Ports, record: Record) -> Record:
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
-        if current.facts.is_administrator_hint:
+        if current.facts.is_administrator_hint or current.facts.is_bound:
             return None
         event = Event(what="continued_without_hint", at=now, actor=current.facts.account)
         return changed(current, event, is_administrator_hint=True)

@@ -1,6 +1,8 @@
 """What Sage support asks: find an association by anything a caller can read out."""
 
+import asyncio
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from association.errors import AssociationUnknownError, RequestInvalidError
@@ -15,6 +17,7 @@ CLAIMED = {
     "reference": "reference",
 }
 LONGEST_REASON = 500
+MOST_FOUND = 50
 ASSOCIATION_ID = re.compile(r"[0-9a-f]{32}")
 # JSON may hold half of a surrogate pair (RFC 8259 §8.2), which no UTF-8 and so no row can
 HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
@@ -22,22 +25,38 @@ HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One key to search by: `by` is its name in the request."""
+    """One key to search by: `by` is its name in the request. `after` is where the page before ended."""
 
     by: str
     value: str
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what was found, and where the next one begins; "" when there is none."""
+
+    records: tuple[Record, ...]
+    following: str = ""
 
 
 async def find(ports: Ports, question: Question) -> tuple[Record, ...]:
+    """The associations that `question` names, on its first page."""
+    return (await find_page(ports, question)).records
+
+
+async def find_page(ports: Ports, question: Question) -> Found:
     """The associations that `question` names: one point read for the claim, one for each association.
 
-    What can't be written as the key asks for it names none.
+    Fifty candidates make a page. What can't be written as the key asks for it names none.
     """
     if HALF_CHARACTER.search(question.value):
-        return ()
+        return Found(())
     identifiers = await _candidates(ports, question)
-    records = [await ports.associations.read(identifier) for identifier in identifiers]
-    return tuple(record for record in records if record and _is_meant(ports, record, question))
+    page, more = identifiers[:MOST_FOUND], identifiers[MOST_FOUND:]
+    records = await asyncio.gather(*(ports.associations.read(identifier) for identifier in page))
+    meant = tuple(record for record in records if record and _is_meant(ports, record, question))
+    return Found(meant, page[-1] if more else "")
 
 
 def known_id(text: str) -> str:
@@ -59,10 +78,13 @@ def _as_id(text: str) -> str:
 def checked_reason(reason: str) -> str:
     """The reason support gave, without blanks around it. Raises RequestInvalidError."""
     given = reason.strip()
-    if not given or len(given) > LONGEST_REASON:
+    if not given or len(reason) > LONGEST_REASON:
         raise RequestInvalidError({"reason": "too_long" if given else "missing"})
-    if HALF_CHARACTER.search(given):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in given):
         raise RequestInvalidError({"reason": "control_characters"})
+    # the history keeps it when the person it is about has been erased (rule S11)
+    if "@" in given:
+        raise RequestInvalidError({"reason": "address_in_text"})
     return given
 
 
@@ -72,8 +94,9 @@ async def _candidates(ports: Ports, question: Question) -> tuple[str, ...]:
         return (identifier,) if identifier else ()
     if question.by == "email":
         hints = ports.keys.address_hints(question.value)
-        found = [await ports.lookups.find("email", hint) for hint in hints]
-        return tuple(dict.fromkeys(identifier for some in found for identifier in some))
+        most, after = MOST_FOUND + 1, _as_id(question.after)
+        found = [await ports.lookups.find("email", hint, most, after) for hint in hints]
+        return tuple(sorted({identifier for some in found for identifier in some}))
     value = _normal(question)
     claim = await ports.claims.owner(CLAIMED[question.by], value) if value else None
     return (claim.association_id,) if claim else ()

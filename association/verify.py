@@ -6,9 +6,11 @@ and a delegated token of their own stand behind the result (rule S1). What can't
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from association.answer import Answer
+from association.applications import ClientRoles, keep_looking, read_roles, seen
 from association.associate import bind
 from association.changes import SAFETY_DELAY, change, changed
 from association.consent import (
@@ -23,16 +25,16 @@ from association.consent import (
 )
 from association.errors import (
     AccountChangedError,
-    Answer,
     IdTokenInvalidError,
     MicrosoftRefusedError,
     MicrosoftUnavailableError,
     SignInRefusedError,
 )
 from association.facts import AcceptedBy, Change, Record
+from association.grants import grant_of, missing_applications
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
-from association.partition import Check, Event
+from association.partition import Check, Event, Grant
 from association.ports import Ports
 from association.prerequisites import judge
 from association.progress import is_proven
@@ -84,20 +86,24 @@ async def complete_confirm(
     require_same_person(flow, identity)
     if ports.now() - identity.issued_at > OLDEST_ID_TOKEN:
         raise IdTokenInvalidError("reason=too_old")
-    tenant, person = await asyncio.gather(
+    applications = ports.settings.applications
+    tenant, person, found = await asyncio.gather(
         ports.graph.tenant_facts(flow.tenant_id),
         ports.graph.person_facts(identity.access_token),
+        read_roles(ports, flow.tenant_id, applications),
     )
     checks = judge(identity, tenant, person, ports.now())
     if not tenant.roles >= REQUIRED_ROLES:
         await look_later(ports, flow.association_id, SAFETY_DELAY)
-    record = await _note_checks(ports, flow, checks, read, tenant)
+    record = await _note_checks(ports, flow, _Seen(checks, tenant, found), read)
     if is_awaited(record.facts, ports.now()):
         # seen once and gone again: consent is still spreading, and the background goes on looking
         await look_later(ports, flow.association_id)
 
+    await keep_looking(ports, record)
+
     def agrees(current: Record) -> bool:
-        return may_bind(current, identity, tenant)
+        return may_bind(current, identity, tenant) and not missing_applications(current, applications)
 
     if agrees(record):
         record = await bind(ports, record, identity, tenant, agrees)
@@ -144,10 +150,17 @@ async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) 
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
 
-async def _note_checks(
-    ports: Ports, flow: Flow, checks: tuple[Check, ...], read: Record | None, tenant: TenantFacts
-) -> Record:
-    now = ports.now()
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one confirming leg came to; `applications` is None where it could not be read."""
+
+    checks: tuple[Check, ...]
+    tenant: TenantFacts
+    applications: ClientRoles | None
+
+
+async def _note_checks(ports: Ports, flow: Flow, saw: _Seen, read: Record | None) -> Record:
+    now, checks, tenant = ports.now(), saw.checks, saw.tenant
 
     def decide(record: Record) -> Change:
         facts = record.facts
@@ -162,9 +175,20 @@ async def _note_checks(
         if tenant.domains and not _keeps_domain(record, tenant):
             # discovery and the tenant itself disagree: what the domain had accepted is open again
             noted |= {"accepted_by": AcceptedBy.NOBODY, "accepted_at": None}
-        return replace(changed(record, event, **noted), checks=checks)
+        return replace(changed(record, event, **noted), checks=checks, grants=_grants(ports, record, saw))
 
     return await change(ports, flow.association_id, decide, read)
+
+
+def _grants(ports: Ports, record: Record, saw: _Seen) -> tuple[Grant, ...]:
+    """The rows of the applications that were looked at; one never asked for and not there gets none."""
+    if saw.applications is None:
+        return ()
+    return tuple(
+        seen(record, application, saw.applications, ports.now())
+        for application in ports.settings.applications
+        if application.client_id in saw.applications or grant_of(record, application)
+    )
 
 
 def _told(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""The add-in file, the users' page behind the share link, and the pages' own assets."""
+"""The add-in file, its guide for users and administrator, the share link to both, and the pages' assets."""
 
 import asyncio
 from pathlib import PurePosixPath
@@ -6,15 +6,18 @@ from pathlib import PurePosixPath
 import azure.functions as func
 
 from association.addin import download_headers, entity_tag, is_unchanged, tenant_add_in
-from association.errors import NotBoundError, PageUnknownError, ShareEndedError
+from association.errors import NotBoundError, PageUnknownError, RequestInvalidError, ShareEndedError
 from association.facts import Facts
 from association.links import find_share
 from association.ports import Ports
+from association.session import Session
+from association.share import ShareState, renew_own_share, revoke_share, share_state
 from functions.services import asset, rendering, services
 from functions.web import responses
-from functions.web.boundary import language_of, pages
-from functions.web.browser import query, read_visit, set_visit
-from functions.web.visitor import enter
+from functions.web.boundary import pages
+from functions.web.browser import query, read_visit, set_session, set_visit
+from functions.web.language import language_for_users
+from functions.web.visitor import Visitor, enter
 
 bp = func.Blueprint()
 GET = ["GET", "HEAD"]
@@ -28,10 +31,34 @@ A_DAY = "public, max-age=86400"
 async def own_file(req: func.HttpRequest) -> func.HttpResponse:
     """The add-in file for the administrator's session, of the tenant that is bound and no other."""
     visitor = await enter(req, services().ports)
-    session = visitor.signed_in()
-    if not visitor.facts.is_bound or session.tenant_id != visitor.facts.bound_tenant_id:
-        raise NotBoundError(f"association_id={visitor.facts.association_id}")
+    _bound_session(visitor)
     return _file(req, visitor.ports, visitor.facts)
+
+
+@bp.function_name("addin_own_guide")
+@bp.route("a/{reference}/guide", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def own_guide(req: func.HttpRequest) -> func.HttpResponse:
+    """The guide for the administrator's session, with the way for a whole organisation opened."""
+    visitor = await enter(req, services().ports)
+    session = _bound_session(visitor)
+    response = _guide(visitor.ports, visitor.facts, visitor.language, visitor.path)
+    return set_session(response, visitor.ports, visitor.facts.reference, session)
+
+
+@bp.function_name("addin_renew")
+@bp.route("a/{reference}/renew", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def renew(req: func.HttpRequest) -> func.HttpResponse:
+    """The share link replaced or revoked: the one that the page showed by its number, so once."""
+    visitor = await enter(req, services().ports)
+    form = await visitor.read_form(req)
+    session = _bound_session(visitor)
+    wish = {"renew": renew_own_share, "revoke": revoke_share}.get(form.get("share", ""))
+    if wish is None or not form.get("number", "").isdecimal():
+        raise RequestInvalidError({"share": "not_a_number"})
+    await wish(visitor.ports, visitor.record, session, int(form["number"]))
+    return responses.redirect(f"{visitor.path}#share", visitor.ports.settings)
 
 
 @bp.function_name("addin_link")
@@ -49,19 +76,10 @@ async def open_share_link(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("addin/guide", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
 @pages
 async def guide(req: func.HttpRequest) -> func.HttpResponse:
-    """The users' page: what the file is, and how Outlook takes it."""
+    """The guide for a user who opened the share link: what the file is, and how Outlook takes it."""
     ports = services().ports
     facts = await _shared(req, ports)
-    html = rendering().page(
-        "addin",
-        language_of(req) if "accept-language" in req.headers else facts.language,
-        company_name=facts.company_name,
-        reference=facts.reference,
-        support_phone=ports.settings.support_phone,
-        support_email=ports.settings.support_email,
-        download="/addin/sage-contact.xml",
-    )
-    return responses.page(html, ports.settings)
+    return _guide(ports, facts, language_for_users(req, facts.language), "")
 
 
 @bp.function_name("addin_shared_file")
@@ -94,10 +112,33 @@ async def _shared(req: func.HttpRequest, ports: Ports) -> Facts:
     if visit is None or record is None:
         raise ShareEndedError
     facts = record.facts
-    ended = facts.share_expires_at is None or facts.share_expires_at <= ports.now()
-    if ended or not facts.is_bound or visit.number != facts.share_number:
+    is_open = share_state(facts, ports.keys, ports.now()) is ShareState.OPEN
+    if not is_open or visit.number != facts.share_number:
         raise ShareEndedError(f"association_id={facts.association_id}")
     return facts
+
+
+def _bound_session(visitor: Visitor) -> Session:
+    """The session, if it is of the tenant that is bound. Raises SessionMissingError, NotBoundError."""
+    session = visitor.signed_in()
+    if not visitor.facts.is_bound or not visitor.is_current:
+        raise NotBoundError(f"association_id={visitor.facts.association_id}")
+    return session
+
+
+def _guide(ports: Ports, facts: Facts, language: str, own_path: str) -> func.HttpResponse:
+    """The guide; `own_path` is the association's address for its administrator, "" for users."""
+    html = rendering().page(
+        "guide",
+        language,
+        company_name=facts.company_name,
+        reference=facts.reference,
+        support_phone=ports.settings.support_phone,
+        support_email=ports.settings.support_email,
+        download=f"{own_path or '/addin'}/sage-contact.xml",
+        own_path=own_path,
+    )
+    return responses.page(html, ports.settings)
 
 
 def _file(req: func.HttpRequest, ports: Ports, facts: Facts) -> func.HttpResponse:

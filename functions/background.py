@@ -1,18 +1,24 @@
-"""What happens later: the tasks on the queue, and the purge of flows that have expired."""
-
-from datetime import timedelta
+"""What happens later: the tasks on the queue, and the nightly purge of what has expired."""
 
 import azure.functions as func
 
+from association.applications import look_for_grant
 from association.consent import look_for_access
+from association.new_link import send_new_link
 from association.outbox import deliver
+from association.purge import purge
 from association.rows import TaskKind
 from association.settle import settle_claim
 from functions.services import read_task, services
 
 bp = func.Blueprint()
-DO = {TaskKind.MAIL: deliver, TaskKind.ACCESS: look_for_access, TaskKind.CLAIMS: settle_claim}
-PURGED_AT_ONCE = 1000
+DO = {
+    TaskKind.MAIL: deliver,
+    TaskKind.ACCESS: look_for_access,
+    TaskKind.APPLICATION: look_for_grant,
+    TaskKind.CLAIMS: settle_claim,
+    TaskKind.NEW_LINK: send_new_link,
+}
 
 
 @bp.function_name("background_task")
@@ -25,7 +31,6 @@ async def do_task(message: func.QueueMessage) -> None:
 
 @bp.function_name("background_purge")
 @bp.timer_trigger("timer", schedule="0 20 3 * * *", run_on_startup=False)
-async def purge(timer: func.TimerRequest) -> None:
-    """Delete the flows that have expired: Table Storage forgets nothing by itself."""
-    ports = services().ports
-    await ports.flows.purge(ports.now() - timedelta(days=1), PURGED_AT_ONCE)
+async def purge_expired(timer: func.TimerRequest) -> None:
+    """Delete what has expired: Table Storage forgets nothing by itself."""
+    await purge(services().ports)

@@ -1,8 +1,11 @@
 """Whether the service is alive, what it lacks, and our own page for addresses that don't exist."""
 
+from typing import Any
+
 import azure.functions as func
 
-from association.errors import PageUnknownError, SettingsIncompleteError, StorageUnavailableError
+from association.errors import PageUnknownError, SettingsIncompleteError
+from association.health import Condition, Health, examine
 from functions.services import services, settings_or_none
 from functions.web import responses
 from functions.web.boundary import json_api, pages
@@ -25,20 +28,36 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("health/details", methods=["GET", "HEAD"], auth_level=func.AuthLevel.FUNCTION)
 @json_api
 async def details(req: func.HttpRequest) -> func.HttpResponse:
-    """With the key: which settings are missing or wrong, and whether storage answers."""
+    """With the key: settings missing or wrong, storage, tasks that failed for good, keys and their ends."""
     require_key_in_header(req)
     try:
-        ports = services().ports
+        found = await examine(services().ports)
     except SettingsIncompleteError as error:
-        return responses.data({"status": "unavailable", "settings": list(error.names), "storage": None}, 503)
-    try:
-        await ports.claims.owner("health", "0")
-        storage = "ok"
-    except StorageUnavailableError:
-        storage = "unavailable"
-    return responses.data(
-        {"status": storage, "settings": [], "storage": storage}, 200 if storage == "ok" else 503
-    )
+        return responses.data(_unset(error.names), 503)
+    works = found.status in (Condition.OK, Condition.WARNING)
+    return responses.data(_view(found), 200 if works else 503)
+
+
+def _view(found: Health) -> dict[str, Any]:
+    return {
+        "status": found.status,
+        "settings": [],
+        "storage": found.storage,
+        "poisoned_tasks": found.poisoned,
+        "credential": {
+            "kind": found.credential_kind,
+            "status": found.credential,
+            "ends_on": found.ends_on.isoformat() if found.ends_on else None,
+            "days_left": found.days_left,
+        },
+        "portal_key": found.portal_key,
+    }
+
+
+def _unset(names: tuple[str, ...]) -> dict[str, Any]:
+    """Without its settings nothing else can be looked at."""
+    unknown = dict.fromkeys(("storage", "poisoned_tasks", "credential", "portal_key"))
+    return {"status": Condition.UNAVAILABLE, "settings": list(names), **unknown}
 
 
 @bp.function_name("zz_not_found")

@@ -3,8 +3,9 @@
 import azure.functions as func
 
 from association.acceptance import accept_by_code, ask_acceptance
+from association.applications import leave_for_application
 from association.consent import leave_for_consent, require_accepted
-from association.errors import CodeEndedError, CodeWrongError
+from association.errors import CodeEndedError, CodeWrongError, DomainUnknownError
 from association.keys import reference_of
 from association.legs import Departure
 from association.links import find_link
@@ -16,7 +17,7 @@ from functions.services import services
 from functions.web import callbacks, responses
 from functions.web.boundary import pages
 from functions.web.browser import end_session, query, set_visit, visit_name
-from functions.web.pages import show
+from functions.web.pages import Guest, show, show_applications
 from functions.web.visitor import Visitor, enter
 
 bp = func.Blueprint()
@@ -51,8 +52,11 @@ async def progress_page(req: func.HttpRequest) -> func.HttpResponse:
 async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
     """« Se connecter à Microsoft 365 », « Changer de compte »: an account is picked at Microsoft's."""
     visitor = await enter(req, services().ports)
-    await visitor.read_form(req)
-    departure = await leave_for_sign_in(visitor.ports, visitor.record, visitor.session)
+    domain = (await visitor.read_form(req)).get("domain")
+    try:
+        departure = await leave_for_sign_in(visitor.ports, visitor.record, visitor.session, domain or "")
+    except DomainUnknownError:
+        return show(visitor, guest=Guest(domain or "", is_unknown=True), status=400)
     return end_session(_depart(visitor, departure), visitor.ports, visitor.facts.reference)
 
 
@@ -69,6 +73,30 @@ async def start_consent(req: func.HttpRequest) -> func.HttpResponse:
         await continue_anyway(visitor.ports, visitor.record)
         return responses.redirect(visitor.path, visitor.ports.settings)
     return _depart(visitor, await leave_for_consent(visitor.ports, visitor.record, session))
+
+
+@bp.function_name("journey_applications")
+@bp.route("a/{reference}/applications", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def applications(req: func.HttpRequest) -> func.HttpResponse:
+    """The further applications: their turn in the journey, or what an associated tenant still lacks."""
+    visitor = await enter(req, services().ports)
+    visitor.signed_in()
+    return show_applications(visitor)
+
+
+@bp.function_name("journey_application")
+@bp.route("a/{reference}/applications/{key}", methods=POST, auth_level=func.AuthLevel.ANONYMOUS)
+@pages
+async def start_application(req: func.HttpRequest) -> func.HttpResponse:
+    """« Autoriser … » one further application."""
+    visitor = await enter(req, services().ports)
+    await visitor.read_form(req)
+    key = req.route_params["key"]
+    departure = await leave_for_application(visitor.ports, visitor.record, visitor.signed_in(), key)
+    if departure is None:
+        return responses.redirect(f"{visitor.path}/applications", visitor.ports.settings)
+    return _depart(visitor, departure)
 
 
 @bp.function_name("journey_check")

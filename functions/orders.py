@@ -10,7 +10,7 @@ from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api
 from functions.web.json_body import read_json, require_key_in_header
-from functions.web.views import association_view
+from functions.web.views import order_view
 
 bp = func.Blueprint()
 
@@ -23,9 +23,7 @@ async def create(req: func.HttpRequest) -> func.HttpResponse:
     ports = services().ports
     request = parse_order(read_json(req))
     record = await receive_order(ports, request)
-    view = association_view(record, ports)
-    missing = list(record.orders[request.order_number].missing)
-    return responses.data({**view, "order_number": request.order_number, "missing": missing}, 201)
+    return responses.data(order_view(record, request.order_number, ports), 201)
 
 
 @bp.function_name("orders_read")
@@ -35,10 +33,8 @@ async def read(req: func.HttpRequest) -> func.HttpResponse:
     """Where the association of an order stands."""
     require_key_in_header(req)
     ports = services().ports
-    order_number = req.route_params["order_number"].strip()
+    order_number = req.route_params.get("order_number", "").strip()
     found = await find(ports, Question("order_number", order_number))
     if not found:
         raise AssociationUnknownError
-    missing = list(found[0].orders[order_number].missing)
-    view = association_view(found[0], ports)
-    return responses.data({**view, "order_number": order_number, "missing": missing})
+    return responses.data(order_view(found[0], order_number, ports))

@@ -129,20 +129,23 @@ def _storage(settings: Settings, session: "requests.Session | None") -> dict[str
 
 
 def _microsoft(settings: Settings, now: Callable[[], datetime]) -> dict[str, Any]:
+    from adapters.microsoft.credential import Credential
     from adapters.microsoft.entra import Entra
     from adapters.microsoft.graph import Graph
     from adapters.microsoft.session import MicrosoftSession
 
     entra = Entra(settings, MicrosoftSession(), now)
-    return {"entra": entra, "graph": Graph(settings, entra.app_token)}
+    return {"entra": entra, "credential": Credential(settings), "graph": Graph(settings, entra.app_token)}
 
 
 def _rest(settings: Settings, now: Callable[[], datetime]) -> dict[str, Any]:
     from adapters.mail.smtp import SmtpPost
+    from adapters.portal import PortalSignature
 
     return {
         "settings": settings,
         "keys": Keys(settings.signing_keys),
+        "portal": PortalSignature(settings.portal_signing_key),
         "post": SmtpPost(settings, _rendering, now),
         "now": now,
         "token": lambda: secrets.token_urlsafe(32),

@@ -139,8 +139,9 @@ async def _serve_all(
     await _serve(stack, microsoft.browser_app(), ports, "microsoft")
     await _serve(stack, microsoft.back_channel_app(), ports, "microsoft_https", context)
     await _serve(stack, mailbox_app(mailbox), ports, "mailbox")
-    await _serve(stack, portal_app(), ports, "portal")
-    await _serve(stack, portal_app(), ports, "portal_https", context)
+    for name, secured in (("portal", None), ("portal_https", context)):
+        portal = portal_app(ports.address("host"), ports.address("portal"))
+        await _serve(stack, portal, ports, name, secured)
     await _serve(stack, control_app(directory, customers), ports, "control")
     smtp = await asyncio.get_running_loop().create_server(smtp_protocol(mailbox), sock=ports.sockets["smtp"])
     stack.callback(smtp.close)

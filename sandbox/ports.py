@@ -45,8 +45,13 @@ class Ports:
         return int(self.sockets[name].getsockname()[1])
 
     def address(self, name: str, scheme: str = "http") -> str:
-        """The origin of a part, without a slash at the end."""
-        return f"{scheme}://localhost:{self.number(name)}"
+        """The origin of a part, without a slash at the end.
+
+        Microsoft's pages are on another site than the product, as in earnest: browsers then hold its cookies
+        to SameSite (RFC 6265bis §5.2), which knows no ports.
+        """
+        host = "127.0.0.1" if name == "microsoft" else "localhost"
+        return f"{scheme}://{host}:{self.number(name)}"
 
     def close(self) -> None:
         """Give all ports back."""

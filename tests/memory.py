@@ -10,7 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from association.errors import ConcurrentChangeError, FlowBusyError, MicrosoftRefusedError
+from association.errors import (
+    ConcurrentChangeError,
+    FlowBusyError,
+    MicrosoftRefusedError,
+    PortalUnavailableError,
+)
 from association.facts import Change, Record
 from association.identity import Identity, Licence, PersonFacts, Role, Subscription, TenantFacts
 from association.invite import receive_order
@@ -20,7 +25,7 @@ from association.order import parse_order
 from association.partition import Mail, MailStatus
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
-from association.rows import Claim, Flow, FlowStatus, Link, Task
+from association.rows import Claim, Flow, FlowStatus, Leg, Link, Task
 from association.session import Session
 from association.settings import Settings
 from association.sign_in import complete_sign_in, leave_for_sign_in
@@ -211,6 +216,15 @@ class Links:
         if link and not link.revoked_at:
             self.rows[token_hash] = replace(link, revoked_at=at)
 
+    async def ended(self, before: datetime, limit: int) -> tuple[tuple[str, Link], ...]:
+        """Those that ended on a day before."""
+        ended = (item for item in self.rows.items() if item[1].expires_at.date() < before.date())
+        return tuple(ended)[:limit]
+
+    async def forget(self, token_hash: str, link: Link) -> None:
+        """Delete it."""
+        del self.rows[token_hash]
+
 
 @dataclass
 class Flows:
@@ -266,9 +280,14 @@ class Lookups:
         if association_id not in found:
             found.append(association_id)
 
-    async def find(self, kind: str, key: str) -> tuple[str, ...]:
-        """The hints, unchecked."""
-        return tuple(self.rows.get((kind, key), ()))
+    async def find(self, kind: str, key: str, limit: int = 50, after: str = "") -> tuple[str, ...]:
+        """The hints, unchecked, in the order of the ids."""
+        ids = sorted(found for found in self.rows.get((kind, key), ()) if found > after)
+        return tuple(ids[:limit])
+
+    async def remove(self, kind: str, key: str, association_id: str) -> None:
+        """Remove it, if it is there."""
+        self.rows[kind, key] = [found for found in self.rows.get((kind, key), ()) if found != association_id]
 
 
 @dataclass
@@ -282,16 +301,32 @@ class Limits:
         self.rows[subject, window] = self.rows.get((subject, window), 0) + 1
         return self.rows[subject, window]
 
+    async def forget(self, subject: str, window: str) -> None:
+        """Delete it, if it is there."""
+        self.rows.pop((subject, window), None)
+
+    async def purge(self, before: datetime, limit: int) -> int:
+        """Delete the windows of days before."""
+        old = [key for key in self.rows if "0" < key[1] < f"{before:%Y-%m-%d}"][:limit]
+        for key in old:
+            del self.rows[key]
+        return len(old)
+
 
 @dataclass
 class Tasks:
     """Queue `tasks`: what was sent with which delay, oldest first."""
 
     sent: list[tuple[Task, timedelta]] = field(default_factory=list)
+    failed: int = 0
 
     async def send(self, task: Task, delay: timedelta = timedelta(0)) -> None:
         """Remember it; nobody works on it by itself."""
         self.sent.append((task, delay))
+
+    async def poisoned(self) -> int:
+        """As many as are said to have failed."""
+        return self.failed
 
 
 @dataclass
@@ -308,8 +343,11 @@ class Entra:
     refused: MicrosoftRefusedError | None = None
     begun: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    consents: list[tuple[str, str]] = field(default_factory=list)
 
-    async def begin(self, tenant: str, *, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
+    async def begin(
+        self, tenant: str, leg: Leg, *, state: str, login_hint: str, silent: bool
+    ) -> dict[str, Any]:
         """A flow as MSAL gives it."""
         self.begun.append({"tenant": tenant, "login_hint": login_hint, "silent": silent})
         return {"auth_uri": f"https://login.example/{tenant}?state={state}", "state": state, "nonce": "n"}
@@ -337,7 +375,21 @@ class Entra:
 
     def consent_uri(self, tenant_id: str, state: str, client_id: str = "") -> str:
         """Where to consent."""
+        self.consents.append((tenant_id, client_id))
         return f"https://login.example/{tenant_id}/adminconsent?state={state}"
+
+
+@dataclass
+class Credential:
+    """The credential's end as it is scripted."""
+
+    ends: datetime | Exception | None = None
+
+    def ends_at(self) -> datetime | None:
+        """The scripted end."""
+        if self.ends is None:
+            return None
+        return _answer(self.ends)
 
 
 @dataclass
@@ -394,6 +446,29 @@ class Post:
         self.sent.append(Sent(kind, language, to, message_id, dict(values)))
 
 
+@dataclass
+class Portal:
+    """The signature for the portal: what was signed. Without `usable`, it raises as the real one does."""
+
+    signed: list[dict[str, Any]] = field(default_factory=list)
+    usable: bool = True
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A token that names the claims' jti."""
+        if not self.usable:
+            raise PortalUnavailableError("key=unreadable")
+        self.signed.append(dict(claims))
+        return f"signed-{claims['jti']}"
+
+    def jwks(self) -> dict[str, Any]:
+        """One key that verifies nothing."""
+        return {"keys": [{"kid": "k"}]}
+
+    def has_usable_keys(self) -> bool:
+        """As set."""
+        return self.usable
+
+
 class Memory:
     """Every port in memory, each by its own name and type; `ports` is what the verbs are handed."""
 
@@ -401,8 +476,9 @@ class Memory:
         self.clock, self.randomness = Clock(), Randomness()
         self.associations, self.claims, self.links = Associations(), Claims(), Links()
         self.flows, self.lookups, self.tasks = Flows(), Lookups(), Tasks()
-        self.limits = Limits()
+        self.limits, self.credential = Limits(), Credential()
         self.entra, self.graph, self.post = Entra(), Graph(), Post()
+        self.portal = Portal()
         read = Settings.from_mapping({**SETTINGS, **settings})
         self.ports = Ports(
             settings=read,
@@ -415,7 +491,9 @@ class Memory:
             limits=self.limits,
             tasks=self.tasks,
             entra=self.entra,
+            credential=self.credential,
             graph=self.graph,
+            portal=self.portal,
             post=self.post,
             now=self.clock,
             token=self.randomness.token,

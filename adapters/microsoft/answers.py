@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from association.errors import Answer, MicrosoftRefusedError
+from association.answer import Answer
+from association.errors import MicrosoftRefusedError
 from association.identity import GUID
 
 NUMBER = re.compile(r"AADSTS(\d{4,8})", re.ASCII)

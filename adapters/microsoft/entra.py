@@ -18,6 +18,7 @@ from adapters.microsoft.id_token import IdTokens, roles_of
 from adapters.microsoft.session import MicrosoftSession
 from association.errors import IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError
 from association.identity import GUID, Identity
+from association.rows import Leg
 from association.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,14 +42,17 @@ class Entra:
         self._now = now
         self._id_tokens = IdTokens(session, settings.authority, settings.client_id)
 
-    async def begin(self, tenant: str, *, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
+    async def begin(
+        self, tenant: str, leg: Leg, *, state: str, login_hint: str, silent: bool
+    ) -> dict[str, Any]:
         """MSAL's flow for a leg at `tenant` ("organizations" or a GUID); its `auth_uri` is where to go.
 
-        At "organizations" an account is always picked by hand and no permission is asked. At a tenant the
+        At sign-in an account is always picked by hand and no permission is asked; a guest signs in at the
+        tenant whose guest they are, since "organizations" leads everybody home. On the confirming leg the
         person of `login_hint` is shown again with their own Graph permissions, without a page if `silent`.
         Raises MicrosoftUnavailableError.
         """
-        return await asyncio.to_thread(self._begin, tenant, state, login_hint, silent)
+        return await asyncio.to_thread(self._begin, tenant, leg, state, login_hint, silent)
 
     async def redeem(self, tenant: str, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Identity:
         """Redeem the code in `answer` for the validated identity, with its access token.
@@ -96,11 +100,11 @@ class Entra:
         """The classified error of a redirect."""
         return refusal(answer)
 
-    def _begin(self, tenant: str, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
-        at_home = tenant == "organizations"
-        prompt = "select_account" if at_home else "none" if silent else None
+    def _begin(self, tenant: str, leg: Leg, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
+        picks = leg is Leg.SIGN_IN
+        prompt = "select_account" if picks else "none" if silent else None
         flow: dict[str, Any] = self._application(tenant).initiate_auth_code_flow(
-            [] if at_home else list(CONFIRM_SCOPES),
+            [] if picks else list(CONFIRM_SCOPES),
             redirect_uri=f"{self._settings.public_base_url}/sign-in/callback",
             state=state,
             prompt=prompt,

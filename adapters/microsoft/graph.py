@@ -1,48 +1,37 @@
-"""Microsoft Graph through msgraph-sdk's request builders, with the native response (rule P2).
-
-Building the models of one licence imports about 1,200 modules and takes a second; the builders and the
-SDK's pipeline without the models cost a hundredth of that, so JSON is read into our own values here.
-"""
+"""Microsoft Graph, read into our own values: a tenant, a person, and what applications were granted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from adapters.microsoft.graph_answers import checked, licence, role, subscription
-from adapters.microsoft.id_token import roles_of
-from association.errors import (
-    SAYS_NOTHING_OF_THE_TENANT,
-    MicrosoftRefusedError,
-    MicrosoftUnavailableError,
+from adapters.microsoft import graph_requests as requests
+from adapters.microsoft.graph_answers import (
+    NotThereError,
+    eligible_roles,
+    giving_group,
+    licence,
+    role,
+    subscription,
 )
-from association.identity import PersonFacts, TenantFacts
+from adapters.microsoft.graph_client import GraphClient
+from adapters.microsoft.id_token import roles_of
+from association.answer import SAYS_NOTHING_OF_THE_TENANT
+from association.errors import MicrosoftRefusedError, MicrosoftUnavailableError
+from association.identity import PersonFacts, Role, TenantFacts
 from association.settings import Settings
 
 if TYPE_CHECKING:
-    import httpx
     from kiota_abstractions.request_information import RequestInformation
-    from msgraph.graph_request_adapter import GraphRequestAdapter
-
-# kiota's stand-in, which the SDK's pipeline turns into /me
-ME = "me-token-to-replace"
-MOST_PAGES = 50
 
 AppToken = Callable[[str], Awaitable[str]]
 
 
 class Graph:
-    """Graph at `settings.graph_url`; `app_token` gives a fresh app-only token for a tenant id.
-
-    One HTTP client per worker, opened on first use on the loop that uses it.
-    """
+    """Graph at `settings.graph_url`; `app_token` gives a fresh app-only token for a tenant id."""
 
     def __init__(self, settings: Settings, app_token: AppToken, timeout: float = 8.0) -> None:
-        self._url = settings.graph_url
         self._app_token = app_token
-        self._timeout = timeout
-        self._adapter: GraphRequestAdapter | None = None
-        self._transport: httpx.AsyncHTTPTransport | None = None
+        self._client = GraphClient(settings.graph_url, timeout)
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
         """What the tenant is and has bought, by the app's own access; None for what can't be read.
@@ -56,9 +45,11 @@ class Graph:
             if error.answer in SAYS_NOTHING_OF_THE_TENANT:
                 raise
             return TenantFacts()
-        organisations, subscriptions = await asyncio.gather(
-            self._read_or_none(self._organization(), token),
-            self._read_or_none(self._subscribed_skus(), token),
+        adapter = self._client.adapter
+        organisations, subscriptions, purchases = await asyncio.gather(
+            self._read_or_none(requests.organization(adapter), token),
+            self._read_or_none(requests.subscribed_skus(adapter), token),
+            self._read_if_told(requests.company_subscriptions(adapter), token),
         )
         organisation = organisations[0] if organisations else {}
         return TenantFacts(
@@ -70,7 +61,7 @@ class Graph:
             ),
             subscriptions=None
             if subscriptions is None
-            else tuple(subscription(item) for item in subscriptions),
+            else tuple(subscription(item, purchases or ()) for item in subscriptions),
         )
 
     async def person_facts(self, access_token: str) -> PersonFacts:
@@ -78,134 +69,111 @@ class Graph:
 
         Raises MicrosoftUnavailableError when Microsoft does not answer.
         """
-        roles, licences = await asyncio.gather(
-            self._read_or_none(self._directory_roles(), access_token),
-            self._read_or_none(self._licence_details(), access_token),
+        adapter = self._client.adapter
+        user, roles, direct, licences, eligible = await asyncio.gather(
+            self._user(access_token),
+            self._read_or_none(requests.directory_roles(adapter), access_token),
+            self._read_if_told(requests.direct_directory_roles(adapter), access_token),
+            self._read_or_none(requests.licence_details(adapter), access_token),
+            self._read_if_told(requests.own_eligible_roles(adapter), access_token),
         )
         return PersonFacts(
-            roles=None if roles is None else tuple(role(item) for item in roles),
+            roles=None if roles is None else await self._roles(roles, direct, access_token),
             licences=None if licences is None else tuple(licence(item) for item in licences),
+            has_user_object=None if user is None else bool(user),
+            is_guest=bool(user) and user.get("userType") == "Guest",
+            eligible_roles=None if eligible is None else eligible_roles(eligible),
         )
+
+    async def application_roles(
+        self, tenant_id: str, client_ids: Collection[str]
+    ) -> Mapping[str, frozenset[str]]:
+        """The values of the application roles that each application holds in the tenant (`Mail.Read`).
+
+        An application without a service principal in the tenant is not in the answer. Raises
+        MicrosoftRefusedError when this may not be read, MicrosoftUnavailableError when Microsoft does not
+        answer. https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
+        """
+        token = await self._app_token(tenant_id)
+        wanted = list(dict.fromkeys(client_ids))
+        found = await asyncio.gather(*(self._assignments(client_id, token) for client_id in wanted))
+        assignments = {
+            client_id: held for client_id, held in zip(wanted, found, strict=True) if held is not None
+        }
+        resources = {resource for held in assignments.values() for resource, _ in held}
+        values = await self._role_values(sorted(resources), token)
+        return {
+            client_id: frozenset(values[each] for each in held if values.get(each))
+            for client_id, held in assignments.items()
+        }
 
     async def close(self) -> None:
         """Close the connections; they open again on use."""
-        transport, self._transport, self._adapter = self._transport, None, None
-        if transport is not None:
-            await transport.aclose()
+        await self._client.close()
+
+    async def _user(self, token: str) -> dict[str, Any] | None:
+        """The token's person as a user of the tenant; empty when they are none, None when it isn't told."""
+        try:
+            return await self._client.read(requests.me(self._client.adapter), token)
+        except NotThereError:
+            return {}
+        except (MicrosoftRefusedError, MicrosoftUnavailableError):
+            return None
+
+    async def _roles(
+        self, roles: list[dict[str, Any]], direct: list[dict[str, Any]] | None, token: str
+    ) -> tuple[Role, ...]:
+        """The roles, with the group that gives one that isn't held directly, if Graph tells which."""
+        own = {item.get("id") for item in direct or ()}
+        by_group = [item for item in roles if item.get("roleTemplateId") and item.get("id") not in own]
+        if direct is None or not by_group:
+            return tuple(role(item) for item in roles)
+        adapter = self._client.adapter
+        groups, *assignments = await asyncio.gather(
+            self._read_if_told(requests.groups(adapter), token),
+            *(
+                self._read_if_told(requests.role_assignments(adapter, item["roleTemplateId"]), token)
+                for item in by_group
+            ),
+        )
+        names = {
+            item["id"]: giving_group(held or (), groups or ())
+            for item, held in zip(by_group, assignments, strict=True)
+        }
+        return tuple(role(item, names.get(item.get("id"))) for item in roles)
+
+    async def _assignments(self, client_id: str, token: str) -> list[tuple[str, str]] | None:
+        """Resource and role id of each granted application role; None without a service principal."""
+        adapter = self._client.adapter
+        try:
+            principal = await self._client.read(requests.service_principal_of(adapter, client_id), token)
+            held = requests.app_role_assignments(adapter, str(principal["id"]))
+            items = await self._client.read_all(held, token)
+        except NotThereError:
+            return None
+        return [(str(item.get("resourceId", "")), str(item.get("appRoleId", ""))) for item in items]
+
+    async def _role_values(self, resources: list[str], token: str) -> dict[tuple[str, str], str]:
+        """The value of each role of these resources, by resource and role id."""
+        adapter = self._client.adapter
+        offers = await asyncio.gather(
+            *(self._client.read(requests.app_roles(adapter, resource), token) for resource in resources)
+        )
+        return {
+            (resource, str(offered.get("id", ""))): str(offered.get("value") or "")
+            for resource, offer in zip(resources, offers, strict=True)
+            for offered in offer.get("appRoles") or ()
+        }
+
+    async def _read_if_told(self, request: "RequestInformation", token: str) -> list[dict[str, Any]] | None:
+        """What only explains a result: without an answer the checks work all the same."""
+        try:
+            return await self._client.read_all(request, token)
+        except (MicrosoftRefusedError, MicrosoftUnavailableError):
+            return None
 
     async def _read_or_none(self, request: "RequestInformation", token: str) -> list[dict[str, Any]] | None:
         try:
-            return await self._read_all(request, token)
+            return await self._client.read_all(request, token)
         except MicrosoftRefusedError:
             return None
-
-    async def _read_all(self, request: "RequestInformation", token: str) -> list[dict[str, Any]]:
-        """Every item of a collection, following `@odata.nextLink` on our own Graph host only."""
-        items: list[dict[str, Any]] = []
-        for _ in range(MOST_PAGES):
-            page = await self._read(request, token)
-            items.extend(page.get("value") or ())
-            following = page.get("@odata.nextLink")
-            if not following:
-                return items
-            request = self._next(str(following), request)
-        raise MicrosoftUnavailableError("call=graph reason=endless_paging")
-
-    async def _read(self, request: "RequestInformation", token: str) -> dict[str, Any]:
-        import httpx
-
-        request.headers.remove("Authorization")
-        request.headers.add("Authorization", f"Bearer {token}")
-        try:
-            response: httpx.Response = await self._open().send_primitive_async(request, "bytes", {})
-            body = response.json() if response.content else {}
-        except httpx.HTTPError as error:
-            raise MicrosoftUnavailableError(f"call=graph kind={type(error).__name__}") from None
-        except ValueError:
-            raise MicrosoftUnavailableError("call=graph reason=not_json") from None
-        return checked(response, body)
-
-    def _next(self, link: str, before: "RequestInformation") -> "RequestInformation":
-        from kiota_abstractions.request_information import RequestInformation
-
-        here, there = urlsplit(self._url), urlsplit(link)
-        if (here.scheme, here.netloc) != (there.scheme, there.netloc):
-            raise MicrosoftUnavailableError("call=graph reason=next_link_elsewhere")
-        following = RequestInformation(before.http_method)
-        following.url = link
-        following.headers.add_all(before.headers)
-        return _natively(following)
-
-    def _organization(self) -> "RequestInformation":
-        from msgraph.generated.organization.organization_request_builder import (
-            OrganizationRequestBuilder,
-        )
-
-        return _natively(OrganizationRequestBuilder(self._open(), {}).to_get_request_information())
-
-    def _subscribed_skus(self) -> "RequestInformation":
-        from msgraph.generated.subscribed_skus.subscribed_skus_request_builder import (
-            SubscribedSkusRequestBuilder,
-        )
-
-        return _natively(SubscribedSkusRequestBuilder(self._open(), {}).to_get_request_information())
-
-    def _licence_details(self) -> "RequestInformation":
-        return _natively(self._me().license_details.to_get_request_information())
-
-    def _directory_roles(self) -> "RequestInformation":
-        from kiota_abstractions.base_request_configuration import RequestConfiguration
-        from msgraph.generated.users.item.transitive_member_of.graph_directory_role import (
-            graph_directory_role_request_builder as roles,
-        )
-
-        query = roles.GraphDirectoryRoleRequestBuilder.GraphDirectoryRoleRequestBuilderGetQueryParameters
-        configuration = RequestConfiguration(query_parameters=query(count=True))
-        builder = self._me().transitive_member_of.graph_directory_role
-        request = builder.to_get_request_information(configuration)
-        # the cast to directoryRole is an advanced query
-        request.headers.add("ConsistencyLevel", "eventual")
-        return _natively(request)
-
-    def _me(self) -> Any:
-        from msgraph.generated.users.users_request_builder import UsersRequestBuilder
-
-        return UsersRequestBuilder(self._open(), {}).by_user_id(ME)
-
-    def _open(self) -> "GraphRequestAdapter":
-        if self._adapter is None:
-            import httpx
-
-            # kept in hand: closing the SDK's client does not reach the transport under its middleware
-            self._transport = httpx.AsyncHTTPTransport()
-            self._adapter = _adapter(self._url, self._transport, self._timeout)
-        return self._adapter
-
-
-def _adapter(url: str, transport: "httpx.AsyncHTTPTransport", timeout: float) -> "GraphRequestAdapter":
-    """The SDK's adapter over one HTTP client, without kiota's own retries (rule R3) and redirects."""
-    import httpx
-    from kiota_abstractions.authentication import AnonymousAuthenticationProvider
-    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption
-    from msgraph.graph_request_adapter import GraphRequestAdapter, options
-    from msgraph_core import GraphClientFactory
-
-    client = GraphClientFactory.create_with_default_middleware(
-        client=httpx.AsyncClient(transport=transport, timeout=timeout),
-        options={
-            **options,
-            RetryHandlerOption.get_key(): RetryHandlerOption(max_retries=0, should_retry=False),
-            RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False),
-        },
-    )
-    adapter = GraphRequestAdapter(AnonymousAuthenticationProvider(), client=client)
-    adapter.base_url = url
-    return adapter
-
-
-def _natively(request: "RequestInformation") -> "RequestInformation":
-    from kiota_abstractions.native_response_handler import NativeResponseHandler
-    from kiota_http.middleware.options import ResponseHandlerOption
-
-    request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-    return request

@@ -1,15 +1,25 @@
 """Graph's JSON read into our own values, and its failures into our own words.
 
-https://learn.microsoft.com/graph/errors and the resources subscribedSku, licenseDetails, directoryRole.
+https://learn.microsoft.com/graph/errors and the resources subscribedSku, companySubscription,
+licenseDetails, directoryRole.
 """
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from association.errors import Answer, MicrosoftRefusedError, MicrosoftUnavailableError
+from association.answer import Answer
+from association.errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.identity import Licence, Role, Subscription
 
 if TYPE_CHECKING:
     import httpx
+
+LONGEST_NAME = 200
+
+
+class NotThereError(MicrosoftRefusedError):
+    """Graph knows no such object."""
 
 
 def checked(response: "httpx.Response", body: Any) -> dict[str, Any]:
@@ -19,19 +29,30 @@ def checked(response: "httpx.Response", body: Any) -> dict[str, Any]:
     detail = f"call=graph status={response.status_code} request_id={response.headers.get('request-id', '')}"
     if response.status_code >= 500 or response.status_code == 429 or not isinstance(error, dict):
         raise MicrosoftUnavailableError(detail)
-    raise MicrosoftRefusedError(
+    refused = NotThereError if response.status_code == 404 else MicrosoftRefusedError
+    raise refused(
         Answer.UNKNOWN,
         correlation_id=response.headers.get("client-request-id", ""),
         detail=f"{detail} code={str(error.get('code', ''))[:60]}",
     )
 
 
-def subscription(item: dict[str, Any]) -> Subscription:
+def subscription(item: dict[str, Any], purchases: Iterable[dict[str, Any]]) -> Subscription:
+    """One of subscribedSkus, with what companySubscriptions tell of the `purchases` behind its state."""
+    sku_id, status = str(item.get("skuId", "")).lower(), str(item.get("capabilityStatus", ""))
+    deciding = [
+        each
+        for each in purchases
+        if str(each.get("skuId", "")).lower() == sku_id and each.get("status") == status
+    ]
+    changes = [moment for each in deciding if (moment := _moment(each.get("nextLifecycleDateTime")))]
     return Subscription(
-        sku_id=str(item.get("skuId", "")).lower(),
+        sku_id=sku_id,
         part_number=str(item.get("skuPartNumber", "")),
-        status=str(item.get("capabilityStatus", "")),
+        status=status,
         plan_ids=frozenset(_plans(item)),
+        is_trial=bool(deciding) and all(each.get("isTrial") is True for each in deciding),
+        next_change=max(changes, default=None),
     )
 
 
@@ -50,5 +71,37 @@ def _plans(item: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def role(item: dict[str, Any]) -> Role:
-    return Role(template_id=str(item.get("roleTemplateId") or ""), name=str(item.get("displayName") or ""))
+def role(item: dict[str, Any], group: str | None = None) -> Role:
+    """A directoryRole; `group` is the name of the group that gives it."""
+    return Role(
+        template_id=str(item.get("roleTemplateId") or ""),
+        name=str(item.get("displayName") or "")[:LONGEST_NAME],
+        group=group,
+    )
+
+
+def eligible_roles(items: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """Template ids of roles that can be activated for the whole tenant (a built-in role's id is both).
+
+    https://learn.microsoft.com/graph/api/resources/unifiedroleeligibilityscheduleinstance
+    """
+    return frozenset(
+        str(item.get("roleDefinitionId", "")) for item in items if item.get("directoryScopeId") == "/"
+    )
+
+
+def giving_group(assignments: Iterable[dict[str, Any]], groups: Iterable[dict[str, Any]]) -> str | None:
+    """The name of the first of these groups that holds the assigned role; None if none of them does."""
+    own = {str(group.get("id", "")) for group in groups}
+    for assignment in assignments:
+        if assignment.get("directoryScopeId") == "/" and str(assignment.get("principalId", "")) in own:
+            return str((assignment.get("principal") or {}).get("displayName") or "")[:LONGEST_NAME]
+    return None
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,7 +1,11 @@
-"""Table `links`: the links that have been sent, found by the SHA-256 of their token."""
+"""Table `links`: the links that have been sent, found by the SHA-256 of their token.
 
+Beside each one row in the partition of the day it ends, so that `ended` finds old links.
+"""
+
+import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from adapters.storage.connection import RowConflictError
 from adapters.storage.entities import Row, to_properties, to_value
@@ -11,6 +15,7 @@ from association.rows import Link
 
 TABLE = "links"
 ROW_KEY = "link"
+PURGED_DAYS = 31  # how far back `ended` looks; a timer that runs daily leaves nothing older
 TRIES = 10
 
 
@@ -28,6 +33,13 @@ class Links:
 
         Raises ConcurrentChangeError when others keep changing it.
         """
+        # whoever is interrupted between the two adds the link again, and both with it
+        await asyncio.gather(
+            self._tables.upsert(TABLE, Row(partition_key=_day(link.expires_at), row_key=token_hash)),
+            self._add(token_hash, link),
+        )
+
+    async def _add(self, token_hash: str, link: Link) -> None:
         row = Row(partition_key=token_hash, row_key=ROW_KEY, properties=to_properties(link))
         for _ in range(TRIES):
             try:
@@ -57,6 +69,31 @@ class Links:
             return
         raise ConcurrentChangeError("revoking a link")
 
+    async def ended(self, before: datetime, limit: int) -> tuple[tuple[str, Link], ...]:
+        """Up to `limit` links that ended on a day before `before`'s (UTC), each with its token's hash."""
+        found: list[tuple[str, Link]] = []
+        for age in range(PURGED_DAYS, 0, -1):
+            day = _day(before - timedelta(days=age))
+            if len(found) < limit:
+                found += await self._ended_on(day, limit - len(found))
+        return tuple(found)
+
+    async def forget(self, token_hash: str, link: Link) -> None:
+        """Deletes a link, as `ended` returned it."""
+        # The mark goes last: a purge that is interrupted finds it, and through it the link, again.
+        await self._tables.delete(TABLE, Row(partition_key=token_hash, row_key=ROW_KEY))
+        await self._tables.delete(TABLE, Row(partition_key=_day(link.expires_at), row_key=token_hash))
+
+    async def _ended_on(self, day: str, limit: int) -> list[tuple[str, Link]]:
+        found = []
+        for mark in [row async for row in self._tables.query(TABLE, day, most=limit)]:
+            link = await self.find(mark.row_key)
+            if link and _day(link.expires_at) == day:
+                found.append((mark.row_key, link))
+            else:  # the link ends later than it did, or is gone
+                await self._tables.delete(TABLE, replace(mark, etag=""))
+        return found
+
     async def _lengthen(self, token_hash: str, until: datetime) -> bool:
         """Whether the standing link ends at `until` or later now; False when it changed meanwhile."""
         row = await self._tables.get(TABLE, token_hash, ROW_KEY)
@@ -71,3 +108,7 @@ class Links:
         except RowConflictError:
             return False
         return True
+
+
+def _day(moment: datetime) -> str:
+    return f"ends-{moment.astimezone(UTC):%Y%m%d}"

@@ -20,9 +20,9 @@ class Lookups:
         """Adds a hint; one that is there already stays."""
         await self._tables.upsert(TABLE, _row(kind, key, association_id))
 
-    async def find(self, kind: str, key: str, limit: int = 50) -> tuple[str, ...]:
-        """The ids of up to `limit` associations, in the order of the ids."""
-        rows = self._tables.query(TABLE, _partition_key(kind, key), most=limit)
+    async def find(self, kind: str, key: str, limit: int = 50, after: str = "") -> tuple[str, ...]:
+        """The ids of up to `limit` associations, in the order of the ids, those that come after `after`."""
+        rows = self._tables.query(TABLE, _partition_key(kind, key), most=limit, after=after)
         return tuple([row.row_key async for row in rows])
 
     async def remove(self, kind: str, key: str, association_id: str) -> None:

@@ -51,8 +51,11 @@ class Tables:
             return None
         return _row(entity)
 
-    async def query(self, table: str, partition_key: str, *, most: int | None = None) -> AsyncIterator[Row]:
-        """The rows of one partition in the order of their row keys, `most` at most (None: all).
+    async def query(
+        self, table: str, partition_key: str, *, most: int | None = None, after: str = ""
+    ) -> AsyncIterator[Row]:
+        """The rows of one partition in the order of their row keys, `most` at most (None: all), those whose
+        row key comes after `after`.
 
         Pages are asked for until there is no continuation token: the service may answer an empty page
         with one (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
@@ -60,8 +63,8 @@ class Tables:
         check_key(partition_key)
         client = self._client(table)
         pages = client.query_entities(
-            "PartitionKey eq @key",
-            parameters={"key": partition_key},
+            "PartitionKey eq @key and RowKey gt @after" if after else "PartitionKey eq @key",
+            parameters={"key": partition_key, "after": after} if after else {"key": partition_key},
             results_per_page=None if most is None else min(most, LARGEST_PAGE),
         ).by_page()
         left = most

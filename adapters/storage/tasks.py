@@ -52,6 +52,18 @@ class Tasks:
             await self._create()
             await self._send(text, seconds)
 
+    async def poisoned(self) -> int:
+        """About how many messages failed for good; the Functions host moves them to a queue of their own.
+
+        Raises StorageUnavailableError.
+        """
+        try:
+            async with self._connection.call():
+                properties = await self._client_of(f"{self._queue}-poison").get_queue_properties()
+        except RowMissingError:
+            return 0
+        return int(properties.approximate_message_count or 0)
+
     @staticmethod
     def parse(text: str) -> Task:
         """The task in a message's text; raises ValueError when it is none. Unknown fields are ignored."""
@@ -84,16 +96,19 @@ class Tasks:
 
     def _open(self) -> "QueueClient":
         if self._client is None:
-            from azure.storage.queue.aio import QueueClient
-
-            # A message sent twice is harmless; the SDK's default pause before a retry is 15 seconds.
-            self._client = QueueClient.from_connection_string(
-                self._connection_string,
-                self._queue,
-                transport=self._connection.transport(),
-                retry_total=1,
-                initial_backoff=0,
-                increment_base=0,
-                random_jitter_range=0,
-            )
+            self._client = self._client_of(self._queue)
         return self._client
+
+    def _client_of(self, queue: str) -> "QueueClient":
+        from azure.storage.queue.aio import QueueClient
+
+        # A message sent twice is harmless; the SDK's default pause before a retry is 15 seconds.
+        return QueueClient.from_connection_string(
+            self._connection_string,
+            queue,
+            transport=self._connection.transport(),
+            retry_total=1,
+            initial_backoff=0,
+            increment_base=0,
+            random_jitter_range=0,
+        )

@@ -20,11 +20,12 @@ from association.errors import (
     RequestInvalidError,
     SettingsIncompleteError,
 )
-from association.keys import read_reference, reference_of
+from association.keys import reference_of
 from functions import services
 from functions.web import responses
-from functions.web.browser import VISIT, cookies
 from functions.web.failures import concerned, note_failure
+from functions.web.language import language_for, of_order, switch, switched
+from functions.web.next_step import NEW_LINK, next_step
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ STATUS = {
     "link_unknown": 404,
     "link_expired": 410,
     "link_revoked": 410,
+    "order_closed": 410,
     "share_ended": 410,
     "visit_missing": 403,
     "session_missing": 403,
@@ -47,12 +49,16 @@ STATUS = {
     "id_token_invalid": 403,
     "account_changed": 409,
     "tenant_unexpected": 403,
+    "domain_unknown": 400,
     "guest_unexpected": 403,
     "bound_to_another": 403,
     "limit_reached": 429,
     "code_wrong": 403,
     "code_ended": 403,
+    "administrator_needed": 403,
+    "checks_missing": 409,
     "not_bound": 409,
+    "portal_unavailable": 503,
     "request_invalid": 400,
     "key_in_query": 401,
     "order_conflict": 409,
@@ -63,17 +69,17 @@ STATUS = {
     "microsoft_refused": 502,
     "mail_refused": 503,
 }
-# What starting again from the progress page mends, and what trying the same again may mend.
-RESTART = ("state_unknown", "flow_expired", "browser_unknown", "flow_busy", "session_missing", "form_forged")
-# Of these the association's own page would say the same again.
-SHUT = ("visit_missing", "link_revoked", "link_expired")
-
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
 def pages(handler: Handler) -> Handler:
-    """Wrap a handler whose failures are pages."""
-    return _bounded(handler, _error_page)
+    """Wrap a handler whose failures are pages, and whose addresses take the language switch."""
+
+    @functools.wraps(handler)
+    async def page(req: func.HttpRequest) -> func.HttpResponse:
+        return switched(req) or await handler(req)
+
+    return _bounded(page, _error_page)
 
 
 def json_api(handler: Handler) -> Handler:
@@ -82,12 +88,8 @@ def json_api(handler: Handler) -> Handler:
 
 
 def language_of(req: func.HttpRequest) -> str:
-    """The first of our languages in the browser's list, which browsers sort by preference; else French."""
-    for part in req.headers.get("accept-language", "").split(","):
-        tag = part.partition(";")[0].strip().lower()[:2]
-        if tag in ("fr", "en"):
-            return str(tag)
-    return "fr"
+    """The language to answer in where no association is known (rule U1)."""
+    return language_for(req)
 
 
 def _bounded(
@@ -96,6 +98,7 @@ def _bounded(
     @functools.wraps(handler)
     async def bounded(req: func.HttpRequest) -> func.HttpResponse:
         concerned.set("")
+        of_order.set("")
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await handler(req)
@@ -121,36 +124,22 @@ async def _told(error: AssociationError) -> str:
 
 
 def _error_page(req: func.HttpRequest, error: AssociationError, reference: str) -> func.HttpResponse:
-    settings = services.settings_or_none()
+    settings, status = services.settings_or_none(), STATUS.get(error.code, 500)
+    button, language = next_step(req, error, status, reference), language_for(req)
+    own = button["href"] if button and button["href"].startswith("/") else NEW_LINK
     html = services.rendering().page(
         "error",
-        language_of(req),
+        language,
         company_name="",
         reference=reference,
         support_phone=settings.support_phone if settings else "",
         support_email=settings.support_email if settings else "",
+        switch=switch(req, language, own.partition("?")[0]),
         code=error.code,
         values=error.values,
-        button=_button(req, error),
+        button=button,
     )
-    return responses.page(html, settings, STATUS.get(error.code, 500))
-
-
-def _button(req: func.HttpRequest, error: AssociationError) -> dict[str, str] | None:
-    concerns = concerned.get()
-    if not concerns and STATUS.get(error.code, 500) >= 500 and req.method in ("GET", "HEAD"):
-        return {"kind": "link", "href": "", "label": "button.retry"}
-    reference = reference_of(concerns) if concerns else _reference_at_hand(req)
-    if not reference or error.code in SHUT:
-        return None
-    label = "button.restart" if error.code in RESTART else "button.continue"
-    return {"kind": "link", "href": f"/a/{reference}", "label": label}
-
-
-def _reference_at_hand(req: func.HttpRequest) -> str:
-    """The association that the address names, or the one that this browser has opened, if it is only one."""
-    opened = [name.removeprefix(VISIT) for name in cookies(req) if name.startswith(VISIT)]
-    return read_reference(req.route_params.get("reference", "") or (opened[0] if len(opened) == 1 else ""))
+    return responses.page(html, settings, status)
 
 
 def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> func.HttpResponse:

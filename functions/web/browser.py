@@ -24,6 +24,7 @@ from association.ports import Ports
 from association.rows import Link
 
 VISIT = "visit-"
+SESSION = "session-"
 VISIT_LASTS = timedelta(hours=12)
 LARGEST_FORM = 4096
 MOST_PARAMETERS = 40
@@ -68,7 +69,7 @@ def visit_name(reference: str) -> str:
 
 def session_name(reference: str) -> str:
     """The name of the session cookie of an association."""
-    return f"session-{reference}"
+    return f"{SESSION}{reference}"
 
 
 def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:

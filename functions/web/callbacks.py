@@ -11,9 +11,11 @@ from typing import Any
 
 import azure.functions as func
 
+from association.applications import complete_application
 from association.consent import complete_consent
 from association.errors import AssociationError, FlowBusyError
 from association.facts import Record
+from association.grants import missing_applications
 from association.keys import reference_of
 from association.legs import Departure, arrive, flow_cookie_name, read_state, require_in_time, take
 from association.ports import Ports
@@ -24,6 +26,7 @@ from association.verify import complete_confirm, confirm
 from functions.web import responses
 from functions.web.browser import cookies, query, set_session
 from functions.web.failures import concerned
+from functions.web.language import of_order
 
 FLOW_COOKIE_SECONDS = 15 * 60
 
@@ -45,7 +48,7 @@ async def signed_in(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
 
 async def consented(req: func.HttpRequest, ports: Ports) -> func.HttpResponse:
     """The admin consent's callback."""
-    return await _work(req, ports, (Leg.CONSENT,), _consented)
+    return await _work(req, ports, (Leg.CONSENT, Leg.APPLICATION), _consented)
 
 
 async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], read: Record | None) -> Way:
@@ -60,10 +63,22 @@ async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], read: Rec
 
 
 async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: Record | None) -> Way:
+    if flow.leg is Leg.APPLICATION:
+        return None, await _finishing(ports, flow, await complete_application(ports, flow, answer, record))
     noted = await complete_consent(ports, flow, answer, record)
     if noted.facts.access_proven_at is None or noted.facts.tenant_id != flow.tenant_id:
         return None, None
     return None, await confirm(ports, noted, flow.tenant_id, flow.object_id)
+
+
+async def _finishing(ports: Ports, flow: Flow, record: Record) -> Departure | None:
+    """The person is shown again once the last application is there: that leg binds."""
+    facts = record.facts
+    if facts.is_bound or facts.tenant_id != flow.tenant_id:
+        return None
+    if missing_applications(record, ports.settings.applications):
+        return None
+    return await confirm(ports, record, flow.tenant_id, flow.object_id)
 
 
 async def _work(
@@ -81,6 +96,7 @@ async def _work(
         taken, record = await asyncio.gather(take(ports, flow), ports.associations.read(flow.association_id))
     except FlowBusyError:
         return _again(ports, flow)
+    of_order.set(record.facts.language if record else "")
     try:
         session, onward = await complete(ports, taken, {**answer, "state": state}, record)
     except AssociationError:
@@ -96,9 +112,8 @@ def _onward(
     ports: Ports, flow: Flow, session: Session | None, departure: Departure | None
 ) -> func.HttpResponse:
     reference = reference_of(flow.association_id)
-    response = (
-        depart(ports, departure) if departure else responses.redirect(f"/a/{reference}", ports.settings)
-    )
+    page = f"/a/{reference}/applications" if flow.leg is Leg.APPLICATION else f"/a/{reference}"
+    response = depart(ports, departure) if departure else responses.redirect(page, ports.settings)
     return set_session(response, ports, reference, session) if session else response
 
 

@@ -1,18 +1,21 @@
 """Which page an association's visitor sees, and what fills it. One table; nothing is decided twice."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
 
 from association.acceptance import CODE_LIFETIME, is_code_live, tries_left
-from association.links import share_token
 from association.organisation import organisation
 from association.progress import current_checks, progress
 from association.steps import Cause, Progress, Step
 from functions import services
 from functions.web import responses
+from functions.web.applications_page import fill_applications
 from functions.web.browser import set_session
+from functions.web.done_page import fill_done
+from functions.web.passing_on import passing_on
 from functions.web.visitor import Visitor
 
 REFRESH_SECONDS = 5
@@ -20,27 +23,53 @@ REFRESH_SECONDS = 5
 Fill = Callable[[Visitor, Progress], dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """The domain that a guest typed, kept on the page, and whether no organisation has it."""
+
+    domain: str = ""
+    is_unknown: bool = False
+
+
 def show(
-    visitor: Visitor, *, notice: str = "", code_problem: str = "", status: int = 200
+    visitor: Visitor,
+    *,
+    notice: str = "",
+    code_problem: str = "",
+    status: int = 200,
+    page: tuple[str, Fill] | None = None,
+    guest: Guest | None = None,
 ) -> func.HttpResponse:
     """The page of the association's present state, as far as this visitor may see it.
 
     `notice` (what was just done) is told by the link's page, `code_problem` by the page of the code; another
-    page says what it is about itself.
+    page says what it is about itself; `guest` is what a guest typed. `page` is shown instead of the
+    state's own.
     """
     ports, facts = visitor.ports, visitor.facts
     where = progress(visitor.record, ports.now(), ports.settings.applications)
-    name, fill = _page(visitor, where)
+    name, fill = page or _page(visitor, where)
     values = {**_common(visitor, where), **fill(visitor, where)}
+    values["guest"] = guest or Guest()
     if notice and name == "progress":
         values["notice"] = notice
     if name == "unexpected_tenant":
         values["code_problem"] = code_problem
-    html = services.rendering().page(name, facts.language, **values)
+    html = services.rendering().page(name, visitor.language, **values)
     response = responses.page(html, ports.settings, status)
     if visitor.session:
         set_session(response, ports, facts.reference, visitor.session)
     return response
+
+
+def show_applications(visitor: Visitor) -> func.HttpResponse:
+    """The page of the further applications, where they are next or, once associated, at any time."""
+    ports = visitor.ports
+    where = progress(visitor.record, ports.now(), ports.settings.applications)
+    listed = visitor.facts.is_bound and ports.settings.applications
+    if visitor.is_current and (listed or where.step is Step.APPLICATIONS):
+        return show(visitor, page=("applications", fill_applications))
+    return responses.redirect(visitor.path, ports.settings)
 
 
 def _page(visitor: Visitor, where: Progress) -> tuple[str, Fill]:
@@ -65,6 +94,8 @@ def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
         "form_token": visitor.form_token,
         "account": visitor.record.person(shown.account).username if shown else "",
         "organisation": organisation(visitor.record) if shown else "",
+        "switch": visitor.switch,
+        "passing_on": passing_on(visitor),
     }
 
 
@@ -114,26 +145,6 @@ def _checks(visitor: Visitor, _: Progress) -> dict[str, Any]:
     return {"checks": current_checks(visitor.record)}
 
 
-def _done(visitor: Visitor, _: Progress) -> dict[str, Any]:
-    facts, settings = visitor.facts, visitor.ports.settings
-    return {
-        "bound_at": facts.bound_at,
-        "download": f"{visitor.path}/sage-contact.xml",
-        "share_url": _share_url(visitor),
-        "share_ends": facts.share_expires_at,
-        "portal_url": settings.portal_url,
-    }
-
-
-def _share_url(visitor: Visitor) -> str:
-    """The share link, or "" when it has ended, by its date or with its signing key."""
-    ports, facts = visitor.ports, visitor.facts
-    ended = facts.share_expires_at is None or facts.share_expires_at <= ports.now()
-    if ended or not ports.keys.knows(facts.share_kid):
-        return ""
-    return f"{ports.settings.public_base_url}/addin?k={share_token(ports.keys, facts)}"
-
-
 _PAGES: dict[Cause, tuple[str, Fill]] = {
     Cause.TENANT_UNEXPECTED: ("unexpected_tenant", _unexpected),
     Cause.NOT_SEEN_AS_ADMINISTRATOR: ("not_administrator", _nothing),
@@ -144,12 +155,17 @@ _PAGES: dict[Cause, tuple[str, Fill]] = {
     Cause.CHECKS_TO_RUN: ("prerequisites", _checks),
     Cause.CHECKS_FAILED: ("prerequisites", _checks),
     Cause.CHECKS_UNKNOWN: ("prerequisites", _checks),
+    Cause.APPLICATIONS_TO_CONSENT: ("applications", fill_applications),
+    Cause.APPLICATIONS_REFUSED: ("applications", fill_applications),
+    Cause.APPLICATIONS_AWAITED: ("applications", fill_applications),
+    Cause.READY_TO_BIND: ("applications", fill_applications),
     Cause.TENANT_BOUND_ELSEWHERE: ("conflict", _nothing),
-    Cause.NONE: ("done", _done),
+    Cause.NONE: ("done", fill_done),
 }
 # Back from Microsoft by the back button, still signed in: the step that was left is offered again.
 _LEFT: dict[Step, tuple[str, Fill]] = {
     Step.IDENTIFICATION: ("progress", _progress),
     Step.AUTHORISATION: ("consent", _tenant),
     Step.PREREQUISITES: ("prerequisites", _checks),
+    Step.APPLICATIONS: ("applications", fill_applications),
 }

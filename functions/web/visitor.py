@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-from association.errors import LinkExpiredError, LinkRevokedError, SessionMissingError, VisitMissingError
+from association.administrator import is_administrator
+from association.errors import (
+    LinkExpiredError,
+    LinkRevokedError,
+    OrderClosedError,
+    SessionMissingError,
+    VisitMissingError,
+)
 from association.facts import Facts, Record
 from association.keys import read_reference
 from association.limits import require_within_limit
@@ -12,16 +19,22 @@ from association.ports import Ports
 from association.session import Session, is_about, is_live
 from functions.web.browser import Visit, form_token, read_form, read_session, read_visit, visit_name
 from functions.web.failures import concerned
+from functions.web.language import language_for, of_order, switch
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The association as it stands, and what this browser holds of it. `session` is a live one."""
+    """The association as it stands, and what this browser holds of it. `session` is a live one.
+
+    `language` is the one its pages are read in, `switch` the address of this page in the other one.
+    """
 
     ports: Ports
     record: Record
     session: Session | None
     visit: Visit | None
+    language: str
+    switch: str
 
     @property
     def facts(self) -> Facts:
@@ -47,6 +60,11 @@ class Visitor:
             return self.session.tenant_id == self.facts.bound_tenant_id
         return is_about(self.session, self.facts)
 
+    @property
+    def is_administrator(self) -> bool:
+        """Whether this session may act for the organisation that is bound."""
+        return self.session is not None and is_administrator(self.record, self.session)
+
     def signed_in(self) -> Session:
         """The session. Raises SessionMissingError."""
         if self.session is None:
@@ -66,7 +84,8 @@ class Visitor:
 async def enter(req: func.HttpRequest, ports: Ports) -> Visitor:
     """Read the association that the address names, for a browser that may see it.
 
-    Raises VisitMissingError to one that opened no link of it, LinkRevokedError, LinkExpiredError.
+    Raises VisitMissingError to one that opened no link of it, LinkRevokedError, LinkExpiredError,
+    OrderClosedError.
     """
     reference = read_reference(req.route_params.get("reference", ""))
     visit = read_visit(req, ports, visit_name(reference))
@@ -76,21 +95,30 @@ async def enter(req: func.HttpRequest, ports: Ports) -> Visitor:
     if record is None or record.facts.reference != reference:
         raise VisitMissingError
     concerned.set(association_id)
+    of_order.set(record.facts.language)
     if session and not is_live(session, record.facts, ports.now()):
         session = None
     if session is None:
         _require_live_link(visit, record.facts, ports)
     elif not record.facts.is_bound:
+        _require_open(record.facts)
         _require_time_left(record.facts, ports)
-    return Visitor(ports, record, session, visit)
+    language = language_for(req)
+    return Visitor(ports, record, session, visit, language, switch(req, language, f"/a/{reference}"))
 
 
 def _require_live_link(visit: Visit | None, facts: Facts, ports: Ports) -> None:
     if visit is None:
         raise VisitMissingError(f"association_id={facts.association_id}")
+    _require_open(facts)
     if visit.number != facts.link_number or facts.link_revoked_at:
         raise LinkRevokedError(f"association_id={facts.association_id}")
     _require_time_left(facts, ports)
+
+
+def _require_open(facts: Facts) -> None:
+    if facts.closed_at:
+        raise OrderClosedError(f"association_id={facts.association_id}")
 
 
 def _require_time_left(facts: Facts, ports: Ports) -> None:

@@ -104,7 +104,7 @@ def _give_role(change: _Change) -> None:
 
 def _take_role(change: _Change) -> None:
     role, user = change.role(), change.person("from")
-    kept = [one for one in user.roles if one.template_id != role]
+    kept = [one for one in user.roles if one.template_id != role or one.eligible]
     if len(kept) == len(user.roles):
         raise ChangeError(f"{user.upn} does not have this role of their own", ["from"], status=409)
     user.roles = kept

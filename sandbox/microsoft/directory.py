@@ -40,6 +40,7 @@ class Directory:
         self._sources = {source["name"]: source for source in sources}
         self.now = now
         self._advanced = 0.0
+        self.opened_at = now()
         self.tenants = {name: build_tenant(source) for name, source in self._sources.items()}
 
     @classmethod
@@ -102,6 +103,10 @@ class Directory:
     def role_assignments(self, tenant: Tenant, user: User) -> list[RoleAssignment]:
         """All roles of a user, own and through groups, active or not, whatever their scope."""
         return user.roles + [role for group in self.groups_of(tenant, user) for role in group.roles]
+
+    def eligible_roles(self, tenant: Tenant, user: User) -> list[RoleAssignment]:
+        """Roles of a user, own and through groups, that Privileged Identity Management lets them activate."""
+        return [role for role in self.role_assignments(tenant, user) if role.eligible]
 
     def active_roles(self, tenant: Tenant, user: User) -> list[str]:
         """Template ids of the roles that are active now in the whole tenant."""

@@ -85,6 +85,7 @@ class Graph:
             permissions=caller.permissions,
             named=named,
             filter=request.query.get("$filter"),
+            expand=request.query.get("$expand"),
         )
         found = route.read(reading)
         context = {"@odata.context": f"{self._base}/$metadata#{route.context}"}

@@ -34,6 +34,15 @@ def not_found(what: str) -> GraphError:
     return GraphError(404, "Request_ResourceNotFound", message)
 
 
+def premium_needed() -> GraphError:
+    """400: Privileged Identity Management asks for Microsoft Entra ID P2 in the tenant."""
+    return GraphError(
+        400,
+        "AadPremiumLicenseRequired",
+        "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license.",
+    )
+
+
 def bad_request(message: str) -> GraphError:
     """400: the request makes no sense."""
     return GraphError(400, "Request_BadRequest", message)

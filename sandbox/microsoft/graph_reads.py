@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 from sandbox.microsoft.directory import Directory
 from sandbox.microsoft.graph_errors import not_found
-from sandbox.microsoft.identifiers import ROLE_NAMES
-from sandbox.microsoft.licensing import licence_details, subscribed_skus
+from sandbox.microsoft.licensing import company_subscriptions, licence_details, subscribed_skus
 from sandbox.microsoft.registrations import Registration
 from sandbox.microsoft.state import Tenant, User
 from sandbox.microsoft.tenants import Json
 
-_ROLE_READERS = {"RoleManagement.Read.Directory", "Directory.Read.All"}
 _FULL_ORGANIZATION = {"Organization.Read.All", "Directory.Read.All"}
 
 
@@ -29,6 +27,7 @@ class Reading:
     permissions: frozenset[str]
     named: dict[str, str]
     filter: str | None
+    expand: str | None = None
 
 
 Read = Callable[[Reading], Json | list[Json]]
@@ -71,9 +70,14 @@ def read_subscribed_skus(reading: Reading) -> list[Json]:
     return subscribed_skus(reading.tenant)
 
 
+def read_company_subscriptions(reading: Reading) -> list[Json]:
+    """What the tenant has subscribed to, purchase by purchase."""
+    return company_subscriptions(reading.tenant, reading.directory.opened_at)
+
+
 def read_user(reading: Reading) -> Json:
     """The basic fields of a person."""
-    user = _person(reading)
+    user = person(reading)
     given, _, family = user.name.partition(" ")
     return {
         "businessPhones": [],
@@ -86,44 +90,18 @@ def read_user(reading: Reading) -> Json:
         "preferredLanguage": "fr-FR",
         "surname": family,
         "userPrincipalName": user.upn,
+        "userType": user.user_type,
         "id": user.id,
     }
 
 
 def read_licence_details(reading: Reading) -> list[Json]:
     """The licences of a person."""
-    return licence_details(reading.tenant, _person(reading))
+    return licence_details(reading.tenant, person(reading))
 
 
-def read_directory_roles(reading: Reading) -> list[Json]:
-    """The active tenant-wide roles of a person; without the right to read roles nothing but their ids."""
-    roles = reading.directory.active_roles(reading.tenant, _person(reading))
-    return [_directory_role(reading, template_id) for template_id in roles]
-
-
-def read_memberships(reading: Reading) -> list[Json]:
-    """Groups and roles of a person, through groups too."""
-    groups = [
-        {"@odata.type": "#microsoft.graph.group", "id": group.id, "displayName": group.name}
-        for group in reading.directory.groups_of(reading.tenant, _person(reading))
-    ]
-    return groups + read_directory_roles(reading)
-
-
-def _person(reading: Reading) -> User:
-    if reading.user is None:
+def person(reading: Reading) -> User:
+    """The user asked about; raises for one that the tenant doesn't have, be it that they act there."""
+    if reading.user is None or reading.user.foreign:
         raise not_found(reading.named.get("user", "me"))
     return reading.user
-
-
-def _directory_role(reading: Reading, template_id: str) -> Json:
-    name = ROLE_NAMES[template_id]
-    visible = bool(reading.permissions & _ROLE_READERS)
-    return {
-        "@odata.type": "#microsoft.graph.directoryRole",
-        "id": reading.tenant.object_id("directoryRole", template_id),
-        "deletedDateTime": None,
-        "description": name if visible else None,
-        "displayName": name if visible else None,
-        "roleTemplateId": template_id if visible else None,
-    }

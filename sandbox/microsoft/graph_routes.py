@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from sandbox.microsoft import graph_applications as applications
 from sandbox.microsoft import graph_reads as reads
+from sandbox.microsoft import graph_roles as roles
 
 _DIRECTORY = frozenset({"Directory.Read.All"})
 _PERSON = r"(?:me|users/(?P<user>[^/]+))"
 _PRINCIPAL = r"servicePrincipals(?:/(?P<principal_id>[^/()]+)|\(appId='(?P<app_id>[^']*)'\))"
 _ROLE_CAST = r"(?:microsoft\.)?graph\.directoryRole"
+_GROUP_CAST = r"(?:microsoft\.)?graph\.group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ _LICENCES = _DIRECTORY | {"LicenseAssignment.Read.All", "User.Read.All"}
 _PEOPLE = _DIRECTORY | {"User.Read.All"}
 _SKUS = _DIRECTORY | {"LicenseAssignment.Read.All", "Organization.Read.All"}
 _ORGANIZATION = _DIRECTORY | {"Organization.Read.All", "User.Read.All"}
+_ROLES = _DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.Read.All"}
+_ELIGIBILITY = _ROLES - _DIRECTORY | {"RoleEligibilitySchedule.Read.Directory"}
 _APPLICATIONS = _DIRECTORY | {"Application.Read.All"}
 _SELF = frozenset({"User.Read"})
 _PAGED = frozenset({"$select", "$top", "$count"})
@@ -57,6 +61,14 @@ ROUTES = (
         delegated=_SKUS,
     ),
     Route(
+        re.compile("directory/subscriptions"),
+        reads.read_company_subscriptions,
+        "directory/subscriptions",
+        application=_DIRECTORY | {"Organization.Read.All"},
+        delegated=_DIRECTORY | {"Organization.Read.All"},
+        options=_PAGED,
+    ),
+    Route(
         re.compile(_PERSON),
         reads.read_user,
         "users/$entity",
@@ -74,7 +86,7 @@ ROUTES = (
     ),
     Route(
         re.compile(f"{_PERSON}/transitiveMemberOf/{_ROLE_CAST}"),
-        reads.read_directory_roles,
+        roles.read_directory_roles,
         "directoryRoles",
         application=_PEOPLE,
         delegated=_PEOPLE,
@@ -83,8 +95,48 @@ ROUTES = (
         advanced=True,
     ),
     Route(
+        re.compile(f"{_PERSON}/memberOf/{_ROLE_CAST}"),
+        roles.read_direct_directory_roles,
+        "directoryRoles",
+        application=_PEOPLE,
+        delegated=_PEOPLE,
+        about_self=_SELF,
+        options=_PAGED,
+        advanced=True,
+    ),
+    Route(
+        re.compile(f"{_PERSON}/transitiveMemberOf/{_GROUP_CAST}"),
+        roles.read_groups,
+        "groups",
+        application=_PEOPLE,
+        delegated=_PEOPLE,
+        about_self=_SELF,
+        options=_PAGED,
+        advanced=True,
+    ),
+    Route(
+        re.compile("roleManagement/directory/roleAssignments"),
+        roles.read_role_assignments,
+        "roleManagement/directory/roleAssignments",
+        application=_ROLES,
+        delegated=_ROLES,
+        options=_PAGED | {"$filter", "$expand"},
+    ),
+    Route(
+        re.compile(
+            r"roleManagement/directory/roleEligibilityScheduleInstances"
+            r"/filterByCurrentUser\(on='principal'\)"
+        ),
+        roles.read_own_eligible_roles,
+        "Collection(unifiedRoleEligibilityScheduleInstance)",
+        # an application is nobody who could activate a role
+        application=frozenset(),
+        delegated=_ELIGIBILITY,
+        options=_PAGED,
+    ),
+    Route(
         re.compile(f"{_PERSON}/transitiveMemberOf"),
-        reads.read_memberships,
+        roles.read_memberships,
         "directoryObjects",
         application=_PEOPLE,
         delegated=_PEOPLE,

@@ -5,10 +5,11 @@ Products and service plans: https://learn.microsoft.com/entra/identity/users/lic
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from sandbox.microsoft.state import Licence, Tenant, User
+from sandbox.microsoft.state import Licence, Subscription, Tenant, User
 from sandbox.microsoft.tenants import Json
 
 _UNITS = {"Enabled": "enabled", "Warning": "warning", "Suspended": "suspended", "LockedOut": "lockedOut"}
@@ -30,6 +31,11 @@ def _table() -> Json:
     return table
 
 
+def plan_ids() -> dict[str, str]:
+    """The GUIDs of all service plans by name."""
+    return dict(_table()["plans"])
+
+
 @cache
 def products() -> dict[str, Product]:
     """All products by skuPartNumber."""
@@ -46,6 +52,23 @@ def subscribed_skus(tenant: Tenant) -> list[Json]:
     """
     part_numbers = dict.fromkeys(subscription.product for subscription in tenant.subscriptions)
     return [_subscribed_sku(tenant, products()[part_number]) for part_number in part_numbers]
+
+
+def company_subscriptions(tenant: Tenant, opened_at: float) -> list[Json]:
+    """`companySubscription` objects: one for every purchase; days count from `opened_at` (Unix seconds).
+
+    https://learn.microsoft.com/graph/api/resources/companysubscription
+    """
+    return [
+        _company_subscription(tenant, number, one, opened_at)
+        for number, one in enumerate(tenant.subscriptions)
+    ]
+
+
+def has_plan(tenant: Tenant, plan: str) -> bool:
+    """Whether the tenant has a product with this service plan that is in use or in its time of grace."""
+    usable = [one for one in tenant.subscriptions if one.status in ("Enabled", "Warning")]
+    return any(plan in products()[one.product].plans for one in usable)
 
 
 def free_units(tenant: Tenant, part_number: str) -> int:
@@ -99,7 +122,6 @@ def _plan(name: str, status: str) -> Json:
 
 
 def _subscribed_sku(tenant: Tenant, product: Product) -> Json:
-    owned = [one for one in tenant.subscriptions if one.product == product.part_number]
     units = _prepaid_units(tenant, product.part_number)
     return {
         "accountId": tenant.id,
@@ -111,10 +133,34 @@ def _subscribed_sku(tenant: Tenant, product: Product) -> Json:
         "skuId": product.sku_id,
         "skuPartNumber": product.part_number,
         "subscriptionIds": [
-            tenant.object_id("subscription", f"{one.product}/{number}") for number, one in enumerate(owned)
+            tenant.object_id("subscription", f"{one.product}/{number}")
+            for number, one in enumerate(tenant.subscriptions)
+            if one.product == product.part_number
         ],
         "prepaidUnits": units,
         "servicePlans": [_plan(name, "Success") for name in sorted(product.plans)],
+    }
+
+
+def _company_subscription(tenant: Tenant, number: int, one: Subscription, opened_at: float) -> Json:
+    product = products()[one.product]
+    day = datetime.fromtimestamp(opened_at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = day + timedelta(days=one.ends_in_days)
+    identifier = tenant.object_id("subscription", f"{one.product}/{number}")
+    return {
+        "commerceSubscriptionId": identifier,
+        "createdDateTime": "2024-02-05T00:00:00Z",
+        "id": identifier,
+        "isTrial": one.trial,
+        "nextLifecycleDateTime": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ownerId": None,
+        "ownerTenantId": None,
+        "ownerType": None,
+        "serviceStatus": [_plan(name, "Success") for name in sorted(product.plans)],
+        "skuId": product.sku_id,
+        "skuPartNumber": product.part_number,
+        "status": one.status,
+        "totalLicenses": one.units,
     }
 
 

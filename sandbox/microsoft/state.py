@@ -32,7 +32,11 @@ class RoleAssignment:
 
 @dataclass(slots=True)
 class User:
-    """A user object of one tenant; a guest names the account it stands for in `home_account`."""
+    """A user object of one tenant; a guest names the account it stands for in `home_account`.
+
+    `foreign` stands for somebody who acts in the tenant without being a user of it (a partner by delegated
+    administration): they sign in and have roles, and Graph knows no user of that id.
+    """
 
     id: str
     upn: str
@@ -40,6 +44,7 @@ class User:
     user_type: str = "Member"
     enabled: bool = True
     home_account: str | None = None
+    foreign: bool = False
     roles: list[RoleAssignment] = field(default_factory=list)
     licences: list[Licence] = field(default_factory=list)
 
@@ -57,11 +62,16 @@ class Group:
 
 @dataclass(slots=True)
 class Subscription:
-    """Units of one product; status is one of Enabled, Warning, Suspended, LockedOut, Deleted."""
+    """Units of one product; status is one of Enabled, Warning, Suspended, LockedOut, Deleted.
+
+    `ends_in_days` is when the next state comes, counted from the opening of the directory.
+    """
 
     product: str
     units: int
     status: str = "Enabled"
+    trial: bool = False
+    ends_in_days: int = 365
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ _FIELDS = {
         *("name", "tenant_id", "display_name", "domains", "users", "groups", "subscriptions"),
         *("consent_propagation_seconds", "page_size"),
     },
-    "user": {"upn", "name", "user_type", "enabled", "home_account", "roles", "licences"},
+    "user": {"upn", "name", "user_type", "enabled", "home_account", "foreign", "roles", "licences"},
     "group": {"name", "members", "roles", "licences"},
-    "subscription": {"product", "units", "status"},
+    "subscription": {"product", "units", "status", "trial", "ends_in_days"},
     "licence": {"product", "disabled", "pending"},
     "role": {"role", "scope", "eligible"},
 }
@@ -56,6 +56,7 @@ def _user(tenant_id: str, source: Json) -> User:
         user_type=source.get("user_type", "Member"),
         enabled=source.get("enabled", True),
         home_account=source.get("home_account"),
+        foreign=source.get("foreign", False),
         roles=[_role(role) for role in source.get("roles", [])],
         licences=[_licence(licence) for licence in source.get("licences", [])],
     )
@@ -74,7 +75,7 @@ def _group(tenant_id: str, source: Json) -> Group:
 
 def _subscription(source: Json) -> Subscription:
     _refuse_unknown("subscription", source)
-    return Subscription(source["product"], source["units"], source.get("status", "Enabled"))
+    return Subscription(**source)
 
 
 def _licence(source: str | Json) -> Licence:

@@ -1,5 +1,6 @@
 """Graph reads: permissions from the token, answers from the tenant's state, errors in Microsoft's shape."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import requests
 
 from sandbox.control.changes import apply_change
 from sandbox.microsoft.identifiers import APPLICATION_PERMISSIONS, GLOBAL_ADMINISTRATOR, GRAPH_APP_ID
-from sandbox.microsoft.state import Tenant, User
+from sandbox.microsoft.state import Subscription, Tenant, User
 from tests.microsoft_application import (
     CLIENT_ID,
     HAPPY,
@@ -21,6 +22,8 @@ pytest_plugins = ["tests.microsoft"]
 
 ROLE_CAST = "transitiveMemberOf/microsoft.graph.directoryRole"
 P1 = "AAD_PREMIUM"
+HOLDERS = f"roleManagement/directory/roleAssignments?$filter=roleDefinitionId eq '{GLOBAL_ADMINISTRATOR}'"
+ELIGIBLE = "roleManagement/directory/roleEligibilityScheduleInstances/filterByCurrentUser(on='principal')"
 
 
 def person(application: Application, upn: str) -> tuple[Tenant, User]:
@@ -128,6 +131,8 @@ def test_headers_name_the_request_and_echo_the_callers_id(application: Applicati
             "Directory.Read.All",
             "Application.Read.All",
         ),
+        ("directory/subscriptions", "Organization.Read.All", "LicenseAssignment.Read.All"),
+        (HOLDERS, "RoleManagement.Read.Directory", "User.Read.All"),
         (f"users/{HAPPY_USER}", "User.ReadBasic.All", "Organization.Read.All"),
         (f"users/{HAPPY_USER}/licenseDetails", "LicenseAssignment.Read.All", "User.ReadBasic.All"),
         (f"users/{HAPPY_USER}/transitiveMemberOf", "User.Read.All", "LicenseAssignment.Read.All"),
@@ -264,7 +269,98 @@ def test_a_role_given_and_taken_is_seen_at_once(application: Application) -> Non
     assert counts == [1, 0]
 
 
+def test_roles_that_a_group_gives_are_not_direct(application: Application) -> None:
+    upn = "par.groupe@cas-particuliers.example"
+    token = user_token(application, upn, "User.Read", "RoleManagement.Read.Directory")
+    direct = f"me/{ROLE_CAST.replace('transitiveMemberOf', 'memberOf')}?$count=true"
+    assert application.graph(token, direct, ConsistencyLevel="eventual").json()["value"] == []
+    own = user_token(application, HAPPY_ADMINISTRATOR, "User.Read", "RoleManagement.Read.Directory")
+    (role,) = application.graph(own, direct, ConsistencyLevel="eventual").json()["value"]
+    assert role["roleTemplateId"] == GLOBAL_ADMINISTRATOR
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"), [("User.Read", {None}), ("GroupMember.Read.All", {"Équipe", "Administrateurs"})]
+)
+def test_names_of_groups_need_a_permission_of_their_own(
+    application: Application, scope: str, names: set[str | None]
+) -> None:
+    application.directory.tenants["special-cases"].page_size = 100
+    token = user_token(application, "par.groupe@cas-particuliers.example", "User.Read", scope)
+    path = "me/transitiveMemberOf/microsoft.graph.group?$count=true&$select=id,displayName"
+    groups = application.graph(token, path, ConsistencyLevel="eventual").json()["value"]
+    assert {group["displayName"] for group in groups} == names
+    assert len({group["id"] for group in groups}) == 2
+
+
+def test_who_holds_a_role_is_told_with_groups_and_names(application: Application) -> None:
+    tenant = application.directory.tenants["special-cases"]
+    tenant.page_size = 100
+    token = user_token(
+        application, "par.groupe@cas-particuliers.example", "User.Read", "RoleManagement.Read.Directory"
+    )
+    held = application.graph(token, f"{HOLDERS}&$expand=principal").json()["value"]
+    assert {(one["principal"]["displayName"], one["directoryScopeId"]) for one in held} == {
+        ("Admin Applications", "/administrativeUnits/1"),
+        ("Sophie Lambert", "/"),
+        ("Administrateurs", "/"),
+    }
+    assert "principal" not in application.graph(token, HOLDERS).json()["value"][0]
+    everything = HOLDERS.partition("?")[0]
+    assert refusal(application.graph(token, everything)) == (400, "Request_UnsupportedQuery")
+
+
+def test_a_role_that_can_be_activated_is_told_to_its_person(application: Application) -> None:
+    upn = "eligible@cas-particuliers.example"
+    token = user_token(application, upn, "User.Read", "RoleManagement.Read.Directory")
+    (one,) = application.graph(token, ELIGIBLE).json()["value"]
+    assert (one["roleDefinitionId"], one["directoryScopeId"]) == (GLOBAL_ADMINISTRATOR, "/")
+    assert one["principalId"] == person(application, upn)[1].id
+    other = user_token(application, "par.groupe@cas-particuliers.example", "RoleManagement.Read.Directory")
+    assert application.graph(other, ELIGIBLE).json()["value"] == []
+
+
+def test_eligible_roles_need_a_permission_a_person_and_p2(application: Application) -> None:
+    upn = "eligible@cas-particuliers.example"
+    without = application.graph(user_token(application, upn, "User.Read"), ELIGIBLE)
+    assert refusal(without) == (403, "Authorization_RequestDenied")
+    alone = application.graph(app_token(application, "RoleManagement.Read.Directory"), ELIGIBLE)
+    assert refusal(alone) == (403, "Authorization_RequestDenied")
+    poor = user_token(application, HAPPY_ADMINISTRATOR, "RoleManagement.Read.Directory")
+    assert refusal(application.graph(poor, ELIGIBLE)) == (400, "AadPremiumLicenseRequired")
+
+
+@pytest.mark.parametrize(
+    "path", ["me", "me/licenseDetails", f"me/{ROLE_CAST}?$count=true"], ids=["me", "licences", "roles"]
+)
+def test_somebody_who_acts_without_being_a_user_is_not_found(application: Application, path: str) -> None:
+    _, user = person(application, HAPPY_ADMINISTRATOR)
+    user.foreign = True
+    token = user_token(application, HAPPY_ADMINISTRATOR, "User.Read", "RoleManagement.Read.Directory")
+    response = application.graph(token, path, ConsistencyLevel="eventual")
+    user.foreign = False
+    assert refusal(response) == (404, "Request_ResourceNotFound")
+
+
 # Licences
+
+
+def test_purchases_are_told_with_trials_and_ends(application: Application) -> None:
+    tenant = application.directory.tenants[HAPPY]
+    tenant.subscriptions[:] = [
+        Subscription("SPB", 5, trial=True, ends_in_days=21),
+        Subscription("SPB", 2, "Suspended", ends_in_days=90),
+    ]
+    token = app_token(application, "Organization.Read.All")
+    trial, old = application.graph(token, "directory/subscriptions").json()["value"]
+    (sku,) = application.graph(token, "subscribedSkus").json()["value"]
+    assert (trial["isTrial"], trial["status"], trial["totalLicenses"]) == (True, "Enabled", 5)
+    assert (old["isTrial"], old["status"]) == (False, "Suspended")
+    assert sku["subscriptionIds"] == [trial["id"], old["id"]]
+    assert {trial["skuId"], old["skuId"]} == {sku["skuId"]}
+    ends = [datetime.fromisoformat(one["nextLifecycleDateTime"]) for one in (trial, old)]
+    assert ends[1] - ends[0] == timedelta(days=69)
+    assert 20 < (ends[0] - datetime.now(UTC)) / timedelta(days=1) <= 21
 
 
 def test_licences_follow_from_what_is_bought_and_assigned(application: Application) -> None:

@@ -82,3 +82,14 @@ def test_a_task_of_an_older_or_newer_version_is_understood() -> None:
 def test_a_message_that_is_no_task_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Tasks.parse(text)
+
+
+async def test_messages_that_failed_for_good_are_counted(
+    tasks: Tasks, storage_connection_string: str, unique: str
+) -> None:
+    assert await tasks.poisoned() == 0
+    poison = Tasks(storage_connection_string, f"q{unique}-poison", timeout=10)
+    for _ in range(3):
+        await poison.send(TASK)
+    assert await tasks.poisoned() == 3
+    await poison.close()

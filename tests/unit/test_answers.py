@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.microsoft.answers import BY_ERROR, BY_NUMBER, classify, refusal
-from association.errors import Answer
+from association.answer import Answer
 
 CORRELATION_ID = "0fbb5ee0-35a5-4a5c-a6b6-3f1f7d1cc6f3"
 

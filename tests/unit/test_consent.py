@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from association.answer import Answer
 from association.changes import SAFETY_DELAY
 from association.consent import (
     BACK_OFF,
@@ -18,7 +19,6 @@ from association.consent import (
 )
 from association.errors import (
     AccountChangedError,
-    Answer,
     MicrosoftRefusedError,
     MicrosoftUnavailableError,
     TenantUnexpectedError,

@@ -26,7 +26,7 @@ class Steps:
             python = Path(dev.venv_python(self.root / ".venv", windows=False))
             python.parent.mkdir(parents=True)
             python.touch()
-        if title == "Storage emulator":
+        if title == "Node packages":
             (self.root / "node_modules").mkdir(exist_ok=True)
 
 
@@ -42,7 +42,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
     return steps
 
 
-ALL = ["Python environment", "Python packages", "Storage emulator"]
+ALL = ["Python environment", "Python packages", "Node packages"]
 
 
 def test_the_second_start_installs_nothing(steps: Steps) -> None:
@@ -81,14 +81,14 @@ def test_a_failed_command_is_one_line_without_a_traceback(
 ) -> None:
     def prepare(windows: bool) -> Path:
         noise = "print('npm error code ENOTFOUND'); raise SystemExit(1)"
-        dev._step("Storage emulator", [sys.executable, "-c", noise])
+        dev._step("Node packages", [sys.executable, "-c", noise])
         return Path()
 
     monkeypatch.setattr(dev, "prepare", prepare)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert dev.main(["demo"]) == 1
     step, blank, *told = capsys.readouterr().err.splitlines()
-    assert (step, blank) == ("  Storage emulator ...", "")
+    assert (step, blank) == ("  Node packages ...", "")
     assert told == [
         "The package index cannot be reached: connect to the network (behind a proxy set HTTPS_PROXY), "
         "then run the command again."

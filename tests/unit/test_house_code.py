@@ -17,7 +17,7 @@ ALL_FILES = [
     ROOT / "function_app.py",
 ]
 # What adapters may know of the association: values, errors, and how settings are called.
-KNOWN_TO_ADAPTERS = {"facts", "partition", "rows", "errors", "identity", "settings"}
+KNOWN_TO_ADAPTERS = {"answer", "facts", "partition", "rows", "errors", "identity", "settings"}
 # Reads addresses in orders; imported on use.
 THIRD_PARTIES_OF_ASSOCIATION = {"email_validator"}
 HEAVY = {

@@ -50,6 +50,9 @@ def is_administrator(directory: Directory, upn: str) -> bool:
         ("vignobles-chastel", True, True),
         ("imprimerie-roussel", True, True),
         ("mont-blanc-outdoor", True, True),
+        ("etudes-valmont", False, False),
+        ("pharmacie-delorme", True, True),
+        ("atelier-nogues", True, True),
     ],
 )
 def test_each_customer_is_in_the_situation_its_name_promises(

@@ -4,15 +4,18 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from adapters.microsoft.graph import MOST_PAGES, Graph
-from association.errors import Answer, MicrosoftRefusedError, MicrosoftUnavailableError
+from adapters.microsoft.graph import Graph
+from adapters.microsoft.graph_client import MOST_PAGES
+from association.answer import Answer
+from association.errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.identity import PersonFacts, TenantFacts
-from tests.memory import TENANT, Memory
+from tests.memory import PERSON, TENANT, Memory
 
 P1_PLAN = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
 ORGANIZATION = {
@@ -26,7 +29,11 @@ SKU = {
     "capabilityStatus": "Enabled",
     "servicePlans": [{"servicePlanId": P1_PLAN.upper(), "provisioningStatus": "Success"}],
 }
-ROLE = {"roleTemplateId": "62e90394-69f5-4237-9190-012177145e10", "displayName": "Global Administrator"}
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+ROLE = {"id": "role-1", "roleTemplateId": GLOBAL_ADMINISTRATOR, "displayName": "Global Administrator"}
+ELIGIBLE = "roleManagement/directory/roleEligibilityScheduleInstances/filterByCurrentUser(on='principal')"
+DIRECT, GROUPS = "me/memberOf/graph.directoryRole", "me/transitiveMemberOf/graph.group"
+ASSIGNMENTS = "roleManagement/directory/roleAssignments"
 
 
 def token(*roles: str) -> str:
@@ -46,13 +53,17 @@ class Microsoft:
             "subscribedSkus": {"value": [SKU]},
             "licenseDetails": {"value": [SKU]},
             "directoryRole": {"value": [ROLE]},
+            "me": {"id": PERSON, "userType": "Member"},
+            "subscriptions": {"value": []},
+            ELIGIBLE: {"value": []},
         }
         self.asked: list[web.Request] = []
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request)
-        found = self.answers[request.path.rpartition("/")[2].rpartition(".")[2]]
+        path = request.path.removeprefix("/v1.0/")
+        found = self.answers[path if path in self.answers else path.rpartition("/")[2].rpartition(".")[2]]
         status, body = found if isinstance(found, tuple) else (200, found)
         if isinstance(body, list):
             body = body.pop(0) if len(body) > 1 else body[0]
@@ -106,8 +117,8 @@ async def test_a_person_is_read(graph: Graph, microsoft: Microsoft) -> None:
     assert facts.licences[0].plans == {P1_PLAN: "Success"}
     assert facts.roles[0].name == "Global Administrator"
     assert {request.headers["Authorization"] for request in microsoft.asked} == {"Bearer delegated"}
-    assert all(request.path.startswith("/v1.0/me/") for request in microsoft.asked)
-    (roles,) = [request for request in microsoft.asked if "directoryRole" in request.path]
+    assert all(request.path.startswith(("/v1.0/me", f"/v1.0/{ELIGIBLE}")) for request in microsoft.asked)
+    (roles,) = [request for request in microsoft.asked if "transitiveMemberOf" in request.path]
     assert (roles.headers["ConsistencyLevel"], roles.query["$count"]) == ("eventual", "true")
 
 
@@ -136,7 +147,7 @@ async def test_pages_without_end_are_given_up(graph: Graph, microsoft: Microsoft
     microsoft.answers["licenseDetails"] = endless
     with pytest.raises(MicrosoftUnavailableError):
         await graph.person_facts("delegated")
-    assert len(microsoft.asked) <= MOST_PAGES + 1
+    assert len(microsoft.asked) <= MOST_PAGES + 4
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
@@ -170,7 +181,8 @@ async def test_what_says_nothing_is_microsoft_unavailable(
     with pytest.raises(MicrosoftUnavailableError) as caught:
         await graph.person_facts("delegated")
     assert "@" not in str(caught.value)
-    assert len(microsoft.asked) == 2, "asked once each, never again"
+    paths = [request.path for request in microsoft.asked]
+    assert len(paths) == len(set(paths)) == 5, "asked once each, never again"
 
 
 async def test_graph_that_is_not_there_is_unavailable() -> None:
@@ -195,9 +207,10 @@ async def test_a_tenant_that_gives_no_token_could_not_be_asked(microsoft: Micros
 
 @pytest.mark.parametrize("body", [{}, {"value": []}, {"value": None}], ids=str)
 async def test_an_empty_answer_is_an_empty_list(graph: Graph, microsoft: Microsoft, body: Any) -> None:
-    for name in microsoft.answers:
+    for name in microsoft.answers.keys() - {"me"}:
         microsoft.answers[name] = body
-    assert await graph.person_facts("delegated") == PersonFacts(roles=(), licences=())
+    facts = await graph.person_facts("delegated")
+    assert facts == PersonFacts(roles=(), licences=(), has_user_object=True, eligible_roles=frozenset())
     tenant = await graph.tenant_facts(TENANT)
     assert (tenant.tenant_id, tenant.subscriptions) == ("", ())
 
@@ -207,3 +220,208 @@ async def test_a_role_whose_template_is_hidden_has_none(graph: Graph, microsoft:
     facts = await graph.person_facts("delegated")
     assert facts.roles is not None
     assert (facts.roles[0].template_id, facts.roles[0].name) == ("", "")
+
+
+# What only explains a result
+
+
+@pytest.mark.parametrize("answer", [error(400), error(403), error(429), error(500), (200, "<html>")], ids=str)
+async def test_what_only_explains_a_result_may_be_missing(
+    graph: Graph, microsoft: Microsoft, answer: tuple[int, Any]
+) -> None:
+    for name in ("me", DIRECT, ELIGIBLE, "subscriptions"):
+        microsoft.answers[name] = answer
+    person = await graph.person_facts("delegated")
+    assert (person.has_user_object, person.is_guest, person.eligible_roles) == (None, False, None)
+    assert person.roles is not None and person.roles[0].group is None
+    assert person.licences is not None
+    tenant = await graph.tenant_facts(TENANT)
+    assert tenant.subscriptions is not None
+    assert (tenant.subscriptions[0].is_trial, tenant.subscriptions[0].next_change) == (False, None)
+
+
+async def test_somebody_who_is_no_user_of_the_tenant_is_told_from_one_who_is_not_told(
+    graph: Graph, microsoft: Microsoft
+) -> None:
+    microsoft.answers["me"] = error(404, "Request_ResourceNotFound")
+    assert (await graph.person_facts("delegated")).has_user_object is False
+
+
+async def test_a_guest_is_told_by_the_user_type(graph: Graph, microsoft: Microsoft) -> None:
+    assert (await graph.person_facts("delegated")).is_guest is False
+    microsoft.answers["me"] = {"id": PERSON, "userType": "Guest"}
+    assert (await graph.person_facts("delegated")).is_guest is True
+    (asked,) = {request.query["$select"] for request in microsoft.asked if request.path == "/v1.0/me"}
+    assert asked == "id,userType"
+
+
+async def test_a_role_that_is_eligible_everywhere_is_told(graph: Graph, microsoft: Microsoft) -> None:
+    other = "fe930be7-5e62-47db-91af-98c3a49a38b1"
+    microsoft.answers[ELIGIBLE] = {
+        "value": [
+            {"roleDefinitionId": GLOBAL_ADMINISTRATOR, "directoryScopeId": "/"},
+            {"roleDefinitionId": other, "directoryScopeId": "/administrativeUnits/1"},
+        ]
+    }
+    assert (await graph.person_facts("delegated")).eligible_roles == frozenset({GLOBAL_ADMINISTRATOR})
+
+
+def held_by(principal: str, name: str | None, scope: str = "/") -> dict[str, Any]:
+    return {"principalId": principal, "directoryScopeId": scope, "principal": {"displayName": name}}
+
+
+@pytest.mark.parametrize(
+    ("assignments", "expected"),
+    [
+        pytest.param([held_by("g2", "Administrateurs")], "Administrateurs", id="the group is named"),
+        pytest.param([held_by("g2", None)], "", id="a group without a name"),
+        pytest.param([{"principalId": "g2", "directoryScopeId": "/"}], "", id="nothing of the group"),
+        pytest.param([held_by("g2", "A", "/administrativeUnits/1")], None, id="not for the whole tenant"),
+        pytest.param([held_by("g9", "Autres"), held_by("u1", "Marie")], None, id="somebody else's group"),
+        pytest.param([held_by("g9", "Autres"), held_by("g1", "Direction")], "Direction", id="among others"),
+    ],
+)
+async def test_the_group_that_gives_a_role_is_found(
+    graph: Graph, microsoft: Microsoft, assignments: list[dict[str, Any]], expected: str | None
+) -> None:
+    microsoft.answers |= {
+        DIRECT: {"value": []},
+        GROUPS: {"value": [{"id": "g1"}, {"id": "g2"}]},
+        ASSIGNMENTS: {"value": assignments},
+    }
+    facts = await graph.person_facts("delegated")
+    assert facts.roles is not None
+    assert [(role.template_id, role.group) for role in facts.roles] == [(GLOBAL_ADMINISTRATOR, expected)]
+    (asked,) = [request for request in microsoft.asked if request.path.endswith("roleAssignments")]
+    assert asked.query["$filter"] == f"roleDefinitionId eq '{GLOBAL_ADMINISTRATOR}'"
+
+
+async def test_a_group_that_may_not_be_read_leaves_the_role(graph: Graph, microsoft: Microsoft) -> None:
+    microsoft.answers |= {DIRECT: {"value": []}, GROUPS: error(403), ASSIGNMENTS: error(403)}
+    facts = await graph.person_facts("delegated")
+    assert facts.roles is not None
+    assert [(role.template_id, role.group) for role in facts.roles] == [(GLOBAL_ADMINISTRATOR, None)]
+
+
+def purchase(
+    status: str = "Enabled", *, trial: bool = True, ends: Any = "2026-12-20T00:00:00Z"
+) -> dict[str, Any]:
+    return {"skuId": SKU["skuId"], "status": status, "isTrial": trial, "nextLifecycleDateTime": ends}
+
+
+ENDS = datetime(2026, 12, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("purchases", "expected"),
+    [
+        pytest.param([purchase()], (True, ENDS), id="a trial"),
+        pytest.param([purchase(trial=False)], (False, ENDS), id="bought"),
+        pytest.param([purchase(), purchase(trial=False)], (False, ENDS), id="a trial, and bought since"),
+        pytest.param(
+            [purchase(), purchase("Suspended", trial=False)], (True, ENDS), id="only the trial counts"
+        ),
+        pytest.param([purchase(), purchase(ends="2026-11-01T00:00:00Z")], (True, ENDS), id="the later end"),
+        pytest.param([purchase(ends="2026-12-20T00:00:00.0000000Z")], (True, ENDS), id="Microsoft's digits"),
+        pytest.param([purchase(ends=None)], (True, None), id="without a date"),
+        pytest.param([purchase(ends="soon")], (True, None), id="not a date"),
+        pytest.param([{**purchase(), "skuId": P1_PLAN}], (False, None), id="another product's"),
+        pytest.param([], (False, None), id="not told"),
+    ],
+)
+async def test_a_trial_and_its_end_are_read(
+    graph: Graph, microsoft: Microsoft, purchases: list[dict[str, Any]], expected: tuple[bool, Any]
+) -> None:
+    microsoft.answers["subscriptions"] = {"value": purchases}
+    tenant = await graph.tenant_facts(TENANT)
+    (read,) = tenant.subscriptions or ()
+    assert (read.is_trial, read.next_change) == expected
+
+
+# What applications were granted
+
+CONTACT, AUTOMATE, GONE = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
+OF_CONTACT, OF_AUTOMATE, OF_GRAPH, OF_SHAREPOINT = "sp-contact", "sp-automate", "sp-graph", "sp-sharepoint"
+
+
+def granted(resource: str, role_id: str) -> dict[str, str]:
+    return {"resourceId": resource, "appRoleId": role_id}
+
+
+def offering(**roles: str) -> dict[str, Any]:
+    return {"appRoles": [{"id": identifier, "value": value} for identifier, value in roles.items()]}
+
+
+@pytest.fixture
+def granting(microsoft: Microsoft) -> Microsoft:
+    microsoft.answers |= {
+        f"servicePrincipals(appId='{CONTACT}')": {"id": OF_CONTACT},
+        f"servicePrincipals(appId='{AUTOMATE}')": {"id": OF_AUTOMATE},
+        f"servicePrincipals(appId='{GONE}')": error(404, "Request_ResourceNotFound"),
+        f"servicePrincipals/{OF_CONTACT}/appRoleAssignments": {"value": [granted(OF_GRAPH, "r1")]},
+        f"servicePrincipals/{OF_AUTOMATE}/appRoleAssignments": {
+            "value": [granted(OF_GRAPH, "r2"), granted(OF_SHAREPOINT, "r1"), granted(OF_GRAPH, "unknown")]
+        },
+        f"servicePrincipals/{OF_GRAPH}": offering(r1="Mail.Read", r2="User.Read.All", r3="Sites.Read.All"),
+        f"servicePrincipals/{OF_SHAREPOINT}": offering(r1="Sites.Selected"),
+    }
+    return microsoft
+
+
+async def test_the_roles_of_applications_are_told_by_their_values(graph: Graph, granting: Microsoft) -> None:
+    assert await graph.application_roles(TENANT, [CONTACT, AUTOMATE, CONTACT]) == {
+        CONTACT: {"Mail.Read"},
+        AUTOMATE: {"User.Read.All", "Sites.Selected"},
+    }
+    paths = [request.path for request in granting.asked]
+    assert len(paths) == len(set(paths)) == 6, "each resource is read once"
+
+
+async def test_an_application_that_is_not_in_the_tenant_is_not_in_the_answer(
+    graph: Graph, granting: Microsoft
+) -> None:
+    assert await graph.application_roles(TENANT, [GONE]) == {}
+    assert (await graph.application_roles(TENANT, [GONE, CONTACT])).keys() == {CONTACT}
+
+
+async def test_an_application_without_roles_is_in_the_tenant_all_the_same(
+    graph: Graph, granting: Microsoft
+) -> None:
+    granting.answers[f"servicePrincipals/{OF_CONTACT}/appRoleAssignments"] = {"value": []}
+    assert await graph.application_roles(TENANT, [CONTACT]) == {CONTACT: frozenset()}
+
+
+async def test_the_pages_of_an_applications_roles_are_followed(graph: Graph, granting: Microsoft) -> None:
+    path = f"servicePrincipals/{OF_CONTACT}/appRoleAssignments"
+    first = {"value": [granted(OF_GRAPH, "r1")], "@odata.nextLink": f"{granting.url}/{path}?$skiptoken=2"}
+    granting.answers[path] = (200, [first, {"value": [granted(OF_GRAPH, "r3")]}])
+    roles = await graph.application_roles(TENANT, [CONTACT])
+    assert roles == {CONTACT: {"Mail.Read", "Sites.Read.All"}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"servicePrincipals(appId='{CONTACT}')",
+        f"servicePrincipals/{OF_CONTACT}/appRoleAssignments",
+        f"servicePrincipals/{OF_GRAPH}",
+    ],
+)
+async def test_roles_that_may_not_be_read_are_refused_and_not_taken_for_none(
+    graph: Graph, granting: Microsoft, path: str
+) -> None:
+    granting.answers[path] = error(403)
+    with pytest.raises(MicrosoftRefusedError):
+        await graph.application_roles(TENANT, [CONTACT])
+    granting.answers[path] = error(503)
+    with pytest.raises(MicrosoftUnavailableError):
+        await graph.application_roles(TENANT, [CONTACT])
+
+
+async def test_a_tenant_that_gives_no_token_refuses_its_applications_too(microsoft: Microsoft) -> None:
+    async def refused(tenant_id: str) -> str:
+        raise MicrosoftRefusedError(Answer.NOT_IN_TENANT)
+
+    made = Graph(replace(Memory().ports.settings, graph_url=microsoft.url), refused)
+    with pytest.raises(MicrosoftRefusedError):
+        await made.application_roles(TENANT, [CONTACT])

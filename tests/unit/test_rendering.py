@@ -14,8 +14,12 @@ import pytest
 from jinja2 import UndefinedError
 
 from adapters.rendering import LANGUAGES, Rendering
-from association.partition import Check, Prerequisite, Result
+from association.further_applications import FurtherApplication
+from association.partition import Check, Mail, MailStatus, Prerequisite, Result
+from association.share import ShareState
 from association.steps import Cause, State, Step, StepState
+from functions.web.done_page import Share
+from functions.web.pages import Guest
 
 ROOT = Path(__file__).parents[2]
 RENDERING = Rendering(ROOT)
@@ -50,18 +54,32 @@ def journey(
         "form_token": "form-token" if signed_in else "",
         "account": "paul@durand.example" if signed_in else "",
         "organisation": "durand.example" if signed_in else "",
+        "passing_on": {
+            "link": "https://sage.example/a?k=token",
+            "partner_name": "Partenaire Conseil",
+            "ends": SINCE,
+        },
+        "guest": Guest(),
         **more,
     }
 
 
-def check(key: Prerequisite, cause: str, evidence: str = "") -> Check:
+def check(key: Prerequisite, cause: str, evidence: str = "", until: datetime | None = None) -> Check:
     """A check's row, with the result that its cause belongs to."""
-    result = Result.OK if cause == "ok" else Result.UNKNOWN if cause == "unreadable" else Result.FAILED
+    is_ok = cause in OK_CAUSES or (key, cause) == (Prerequisite.ADMINISTRATOR, "guest")
     return Check(
-        key=key, result=result, cause=cause, evidence=evidence, at=SINCE, tenant_id=TENANT, object_id="o"
+        key=key,
+        result=Result.OK if is_ok else Result.UNKNOWN if cause == "unreadable" else Result.FAILED,
+        cause=cause,
+        evidence=evidence,
+        until=until,
+        at=SINCE,
+        tenant_id=TENANT,
+        object_id="o",
     )
 
 
+OK_CAUSES = ("ok", "by_group", "p2", "trial", "ending")
 ADMINISTRATOR, PREMIUM, SUBSCRIPTION = Prerequisite
 MET = (
     check(ADMINISTRATOR, "ok", "Global Administrator"),
@@ -70,11 +88,42 @@ MET = (
 )
 CHECKS = {
     "met": MET,
-    "not_held": (check(ADMINISTRATOR, "not_held", "Exchange Administrator"), *MET[1:]),
-    "absent": (MET[0], check(PREMIUM, "absent"), check(SUBSCRIPTION, "absent")),
+    "by_group": (
+        check(ADMINISTRATOR, "by_group", "Direction"),
+        check(PREMIUM, "p2", "Microsoft 365 E5"),
+        MET[2],
+    ),
+    "trial": (
+        check(ADMINISTRATOR, "guest", "Global Administrator"),
+        check(PREMIUM, "trial", "Microsoft Entra ID P1", SINCE),
+        check(SUBSCRIPTION, "trial", "Office 365 E1"),
+    ),
+    "ending": (
+        check(ADMINISTRATOR, "by_group"),
+        check(PREMIUM, "ending", "Microsoft Entra ID P1"),
+        check(SUBSCRIPTION, "ending", "Office 365 E1", SINCE),
+    ),
+    "not_held": (check(ADMINISTRATOR, "not_held"), *MET[1:]),
+    "other_roles": (check(ADMINISTRATOR, "other_roles", "Exchange Administrator, Global Reader"), *MET[1:]),
+    "eligible": (check(ADMINISTRATOR, "eligible"), *MET[1:]),
+    "no_user_object": (check(ADMINISTRATOR, "no_user_object"), check(PREMIUM, "no_user_object"), MET[2]),
+    "guest": (check(ADMINISTRATOR, "guest"), check(PREMIUM, "guest", "Microsoft Entra ID P1"), MET[2]),
+    "absent": (MET[0], check(PREMIUM, "absent"), check(SUBSCRIPTION, "absent", "Microsoft Entra ID P1")),
     "not_assigned": (MET[0], check(PREMIUM, "not_assigned", "Microsoft Entra ID P1"), MET[2]),
     "pending": (MET[0], check(PREMIUM, "pending", "Microsoft Entra ID P1"), MET[2]),
-    "inactive": (MET[0], check(PREMIUM, "inactive", "Microsoft Entra ID P1"), MET[2]),
+    "plan": (MET[0], check(PREMIUM, "plan_disabled", "Microsoft 365 E3"), MET[2]),
+    "plan_error": (MET[0], check(PREMIUM, "plan_error", "Microsoft 365 E3"), MET[2]),
+    "suspended": (
+        MET[0],
+        check(PREMIUM, "suspended", "Microsoft Entra ID P1", SINCE),
+        check(SUBSCRIPTION, "suspended", "Office 365 E3", SINCE),
+    ),
+    "ended": (
+        MET[0],
+        check(PREMIUM, "ended", "Microsoft Entra ID P1"),
+        check(SUBSCRIPTION, "ended", "Office 365 E3"),
+    ),
+    "no_mailbox": (*MET[:2], check(SUBSCRIPTION, "no_mailbox", "Microsoft 365 Apps for business")),
     "incompatible": (*MET[:2], check(SUBSCRIPTION, "incompatible", "Microsoft 365 Business Basic")),
     "unreadable": tuple(check(key, "unreadable") for key in Prerequisite),
 }
@@ -111,6 +160,47 @@ def unexpected(**more: Any) -> dict[str, Any]:
     return {**values, **more}
 
 
+APPLICATIONS = (
+    FurtherApplication(
+        key="flow", name="Sage Flow", why={"fr": "pour", "en": "for"}, client_id=TENANT, roles=frozenset()
+    ),
+)
+
+
+def share(state: ShareState = ShareState.OPEN, **more: Any) -> Share:
+    """The share link as the last page shows it."""
+    usual = {"made_at": SINCE, "made_by": "paul@durand.example", "revoked_by": "paul@durand.example"}
+    url = "https://association.example/addin?k=share" if state is ShareState.OPEN else ""
+    return Share(
+        state=state, number=1, url=url, ends=SINCE, days=90, **{**usual, "revoked_at": SINCE, **more}
+    )
+
+
+def confirmation(status: MailStatus) -> Mail:
+    """The confirmation mail in the outbox."""
+    return Mail(
+        key="associated-1", kind="associated", person=1, created_at=SINCE, status=status, sent_at=SINCE
+    )
+
+
+def done(state: ShareState = ShareState.OPEN, **more: Any) -> dict[str, Any]:
+    """The values of the last page."""
+    values = journey(
+        Step.DONE,
+        State.DONE,
+        bound_at=SINCE,
+        download=f"/a/{REFERENCE}/sage-contact.xml",
+        applications=APPLICATIONS,
+        missing_applications=(),
+        share=share(state),
+        connector_url="https://connector.example",
+        partner_name="Compta Conseil",
+        is_administrator=True,
+        confirmation=confirmation(MailStatus.SENT),
+    )
+    return {**values, **more}
+
+
 def error(code: str, button: dict[str, str] | None = None) -> dict[str, Any]:
     """The values of an error page that knows no association."""
     return {
@@ -121,6 +211,21 @@ def error(code: str, button: dict[str, str] | None = None) -> dict[str, Any]:
         "button": button,
         "values": {},
     }
+
+
+def last_cases() -> Iterator[Case]:
+    """The last page and the guide in each state."""
+    for state in ShareState:
+        yield f"done-share-{state}", "done", done(state)
+    yield "done-missing", "done", done(missing_applications=APPLICATIONS, applications=())
+    for status in (MailStatus.DUE, MailStatus.FAILED):
+        yield f"done-mail-{status}", "done", done(confirmation=confirmation(status))
+    yield "done-colleague", "done", done(is_administrator=False)
+    yield "done-untold", "done", done(confirmation=None, share=share(made_at=None, made_by=""))
+    common = {"company_name": "DURAND SARL", "reference": REFERENCE, **SUPPORT}
+    yield "guide", "guide", {**common, "download": "/addin/sage-contact.xml", "own_path": ""}
+    own = {"download": f"/a/{REFERENCE}/sage-contact.xml", "own_path": f"/a/{REFERENCE}"}
+    yield "guide-own", "guide", {**common, **own}
 
 
 def page_cases() -> Iterator[Case]:
@@ -146,12 +251,14 @@ def page_cases() -> Iterator[Case]:
         values = journey(Step.PREREQUISITES, State.BLOCKED, checks=checks)
         yield f"prerequisites-{name}", "prerequisites", values
     yield "conflict", "conflict", journey(Step.PREREQUISITES, State.BLOCKED)
-    for share in ("https://association.example/addin?k=share", ""):
-        values = journey(Step.DONE, State.DONE, bound_at=SINCE, share_ends=SINCE, share_url=share)
-        values |= {"portal_url": "https://portal.example", "download": f"/a/{REFERENCE}/sage-contact.xml"}
-        yield f"done-{'shared' if share else 'share-ended'}", "done", values
-    common = {"company_name": "DURAND SARL", "reference": REFERENCE, **SUPPORT}
-    yield "addin", "addin", {**common, "download": "/addin/sage-contact.xml"}
+    leaving: dict[str, Any] = {
+        "portal": "https://portal.example/association",
+        "token": "a.b.c",
+        "seconds": 60,
+    }
+    yield "handover", "handover", journey(Step.DONE, State.DONE, **leaving)
+    yield from last_cases()
+    yield from anybodys_cases()
     yield "error", "error", error("link_expired")
     yield (
         "error-link",
@@ -162,6 +269,23 @@ def page_cases() -> Iterator[Case]:
     yield "error-post", "error", {**error("session_missing", post), "company_name": "DURAND SARL"}
     without_support = {"support_phone": "", "support_email": ""}
     yield "error-bare", "error", {**error("settings_incomplete"), **without_support}
+
+
+def anybodys_cases() -> Iterator[Case]:
+    """The pages of no association: a new link, and what is kept."""
+    anybody = {"company_name": "", "form_token": "form-token", "switch": "/new-link?language=en", **SUPPORT}
+    cases: dict[str, dict[str, Any]] = {
+        "empty": {},
+        "filled": {"typed": REFERENCE},
+        "wrong": {"typed": HOSTILE, "problem": "not_understood"},
+        "sent": {"sent": True},
+    }
+    for name, values in cases.items():
+        shown = {"typed": "", "problem": "", "sent": False, **values}
+        yield f"new_link-{name}", "new_link", {**anybody, **shown}
+    times = {"idle_minutes": 30, "session_hours": 8, "visit_hours": 12, "flow_minutes": 15}
+    days = {"link_days": 30, "share_days": 90, "retention_days": 1095}
+    yield "privacy", "privacy", {**anybody, **times, **days}
 
 
 def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -231,8 +355,9 @@ def test_every_page_is_whole_in_both_languages(page: str, values: dict[str, Any]
     seen = read(RENDERING.page(page, language, **values))
     tags = [tag for tag, _ in seen.tags]
     assert ("html", {"lang": language}) in seen.tags
-    assert tags.count("h1") == tags.count("main") == tags.count("title") == 1
-    assert values["reference"] in seen.text
+    drawings = [tag for tag, attributes in seen.tags if tag == "svg" and attributes.get("role") == "img"]
+    assert tags.count("h1") == tags.count("main") == tags.count("title") - len(drawings) == 1
+    assert values.get("reference", "") in seen.text
     assert "{" not in seen.text
 
 
@@ -241,13 +366,28 @@ def test_every_page_is_whole_in_both_languages(page: str, values: dict[str, Any]
 def test_no_page_has_more_than_one_primary_action(page: str, values: dict[str, Any], language: str) -> None:
     seen = read(RENDERING.page(page, language, **values))
     primary = [tag for tag, attributes in seen.tags if attributes.get("class") == "primary"]
-    assert len(primary) == (0 if page == "error" and not values["button"] else 1)
+    asks_nothing = page == "privacy" or values.get("sent") or (page == "error" and not values["button"])
+    assert len(primary) == (0 if asks_nothing else 1)
+
+
+def is_ours(form: dict[str, str | None]) -> bool:
+    """Whether the form leads to an address of ours."""
+    return str(form["action"]).startswith("/")
+
+
+def test_the_form_that_leaves_for_the_portal_carries_what_the_portal_may_see() -> None:
+    case = next(values for name, _, values in page_cases() if name == "handover")
+    html = RENDERING.page("handover", "fr", **case)
+    (form,) = [a for tag, a in read(html).tags if tag == "form" and not is_ours(a)]
+    assert (form["method"], form["action"]) == ("post", "https://portal.example/association")
+    fields = re.findall(r'<input[^>]* name="(\w+)"', html[html.index("https://portal.example") :])
+    assert fields == ["token", "reference"]
 
 
 @pytest.mark.parametrize(("page", "values"), PAGES)
 def test_every_form_posts_with_the_session_s_token(page: str, values: dict[str, Any]) -> None:
     tags = read(RENDERING.page(page, "fr", **values)).tags
-    forms = [attributes for tag, attributes in tags if tag == "form"]
+    forms = [attributes for tag, attributes in tags if tag == "form" and is_ours(attributes)]
     tokens = [a["value"] for tag, a in tags if tag == "input" and a.get("name") == "form_token"]
     assert all(form["method"] == "post" for form in forms)
     assert tokens == [values.get("form_token", "form-token")] * len(forms)
@@ -342,7 +482,7 @@ def test_the_link_s_page_shows_no_address_and_no_tenant(language: str) -> None:
 @pytest.mark.parametrize(("page", "values"), PAGES)
 def test_a_page_without_one_of_its_values_is_an_error(page: str, values: dict[str, Any]) -> None:
     with pytest.raises(UndefinedError):
-        RENDERING.page(page, "fr", **{name: value for name, value in values.items() if name != "reference"})
+        RENDERING.page(page, "fr", **{name: values[name] for name in values if name != "company_name"})
 
 
 def test_a_mail_without_one_of_its_values_is_an_error() -> None:

@@ -1,5 +1,7 @@
 """The share link's pages: whoever they stop is told of the share link, never of the association link."""
 
+from dataclasses import replace
+
 import azure.functions as func
 import pytest
 from markupsafe import escape
@@ -7,13 +9,17 @@ from markupsafe import escape
 from association.facts import Record
 from association.keys import Keys
 from association.links import add_link, link_end, mailed_token, share_token
+from association.partition import Binding
 from association.renew import renew_share
 from association.rows import Purpose
+from association.session import Session
 from association.settings import SigningKey
 from functions import addin, services
 from functions.services import Services, rendering
+from functions.web import responses
 from functions.web.boundary import STATUS, Handler
-from tests.memory import NOW, TENANT, Memory, ordered
+from functions.web.browser import form_token, session_name, set_session
+from tests.memory import NOW, OTHER_TENANT, PERSON, TENANT, Memory, ordered
 
 VISIT_PAGES = [addin.guide, addin.shared_file]
 
@@ -32,8 +38,9 @@ async def shared(memory: Memory) -> Record:
     days = memory.ports.settings.share_days
     await add_link(memory.ports, record.facts.association_id, Purpose.SHARE, 1, days)
     ends = link_end(NOW, days)
+    binding = Binding(generation=1, tenant_id=TENANT, object_id=PERSON, person=1, at=NOW)
     return memory.put(
-        record,
+        replace(record, bindings={1: binding}),
         generation=1,
         bound_tenant_id=TENANT,
         share_number=1,
@@ -143,3 +150,60 @@ def test_the_texts_name_no_link_that_users_do_not_have() -> None:
         for part in ("title", "cause", "remedy", "who"):
             text = rendering().text(language, f"error.share_ended.{part}")
             assert not [word for word in foreign if word in text]
+
+
+async def test_a_revoked_share_link_and_the_visits_it_left_are_told_as_ended(
+    memory: Memory, shared: Record
+) -> None:
+    cookie = await visit(memory, shared)
+    memory.put(shared, share_revoked_at=NOW)
+    for page in VISIT_PAGES:
+        assert code_of(await visited(page, cookie)) == "share_ended"
+
+
+def holding(memory: Memory, record: Record, tenant_id: str, method: str = "GET") -> func.HttpRequest:
+    """A request of a browser whose session is of a person of `tenant_id`, with the form's own token."""
+    reference, now = record.facts.reference, memory.ports.now()
+    session = Session(
+        session_id="s",
+        association_id=record.facts.association_id,
+        tenant_id=tenant_id,
+        object_id=PERSON,
+        account=1,
+        generation=record.facts.generation,
+        link_number=record.facts.link_number,
+        started_at=now,
+        seen_at=now,
+    )
+    cookie = set_session(responses.data({}), memory.ports, reference, session).headers["Set-Cookie"]
+    token = form_token(memory.ports, session, None)
+    return func.HttpRequest(
+        method=method,
+        url=f"http://localhost:7071/a/{reference}/page",
+        headers={
+            "cookie": cookie.partition(";")[0],
+            "origin": "http://localhost:7071",
+            "content-type": "application/x-www-form-urlencoded",
+        },
+        route_params={"reference": reference},
+        body=f"form_token={token}&share=revoke&number=1".encode() if method == "POST" else b"",
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "method"), [(addin.own_file, "GET"), (addin.own_guide, "GET"), (addin.renew, "POST")]
+)
+async def test_a_session_of_another_tenant_gets_and_changes_nothing(
+    memory: Memory, shared: Record, page: Handler, method: str
+) -> None:
+    answer = await page(holding(memory, shared, OTHER_TENANT, method))
+    assert code_of(answer) == "not_bound"
+    facts = memory.record(shared.facts.association_id).facts
+    assert (facts.share_number, facts.share_revoked_at) == (1, None)
+    own = await page(holding(memory, shared, TENANT, method))
+    assert own.status_code in (200, 303)
+
+
+async def test_the_guide_keeps_the_administrators_session_awake(memory: Memory, shared: Record) -> None:
+    answer = await addin.own_guide(holding(memory, shared, TENANT))
+    assert answer.headers["Set-Cookie"].startswith(session_name(shared.facts.reference))

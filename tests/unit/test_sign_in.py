@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from association.answer import Answer
 from association.errors import (
-    Answer,
+    AccountChangedError,
     AssociationUnknownError,
     BoundToAnotherError,
+    DomainUnknownError,
     GuestUnexpectedError,
     LinkRevokedError,
     MicrosoftRefusedError,
@@ -245,3 +247,36 @@ async def test_a_guest_gets_no_session_by_a_code_that_a_member_typed(memory: Mem
     record = memory.put(record, accepted_by=AcceptedBy.CODE)
     with pytest.raises(GuestUnexpectedError):
         await signed_in(memory, record, tenant_id=OTHER_TENANT, is_guest=True)
+
+
+async def test_a_guest_is_sent_to_the_organisation_of_the_domain_they_typed(memory: Memory) -> None:
+    record = await ordered(memory)
+    memory.entra.domains["invites.example"] = OTHER_TENANT
+    departure = await leave_for_sign_in(memory.ports, record, domain=" Marie@Invites.Example. ")
+    flow = await taken(memory, departure)
+    assert flow.authority == OTHER_TENANT
+    assert memory.entra.begun[-1]["tenant"] == OTHER_TENANT
+    memory.entra.redeemed = identity(memory, tenant_id=OTHER_TENANT, is_guest=True)
+    with pytest.raises(GuestUnexpectedError):
+        await complete_sign_in(memory.ports, flow, {"code": "c"})
+    assert f"redeem {OTHER_TENANT}" in memory.entra.asked
+
+
+@pytest.mark.parametrize("domain", ["nobody.example", "no domain", "a", "x" * 300, "../common", "-a.fr"])
+async def test_a_domain_of_nobody_is_told(memory: Memory, domain: str) -> None:
+    record = await ordered(memory)
+    with pytest.raises(DomainUnknownError):
+        await leave_for_sign_in(memory.ports, record, domain=domain)
+    asked = [question for question in memory.entra.asked if question.startswith("tenant_of_domain")]
+    assert asked in ([], [f"tenant_of_domain {domain}"])
+    assert (asked == []) is (domain != "nobody.example")
+
+
+async def test_a_token_of_another_tenant_than_the_one_asked_signs_nobody_in(memory: Memory) -> None:
+    record = await ordered(memory)
+    memory.entra.domains["invites.example"] = OTHER_TENANT
+    flow = await taken(memory, await leave_for_sign_in(memory.ports, record, domain="invites.example"))
+    memory.entra.redeemed = identity(memory)
+    with pytest.raises(AccountChangedError):
+        await complete_sign_in(memory.ports, flow, {"code": "c"})
+    assert memory.record(record.facts.association_id).facts.signed_in_at is None

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from association.answer import Answer
 from association.changes import SAFETY_DELAY
 from association.consent import BACK_OFF, NOT_THE_CUSTOMERS, complete_consent, leave_for_consent
 from association.errors import (
     AccountChangedError,
-    Answer,
     IdTokenInvalidError,
     LinkRevokedError,
     MicrosoftRefusedError,
@@ -95,7 +95,7 @@ async def test_all_results_are_noted_at_once_and_tell_what_they_were_before(memo
     memory.graph.tenant, memory.graph.person = tenant_facts(), person_facts()
     again = await confirmed(memory, after)
     checked = [event for event in again.events if event.what == "checked"]
-    assert checked[1].old == checked[0].new == "administrator=not_held premium=inactive subscription=absent"
+    assert checked[1].old == checked[0].new == "administrator=not_held premium=ended subscription=absent"
     assert again.facts.generation == 1
 
 

@@ -11,10 +11,9 @@ import pytest
 from markupsafe import escape
 
 import association.errors
+from association.answer import Answer
 from association.errors import (
-    Answer,
     AssociationError,
-    FlowExpiredError,
     LinkExpiredError,
     MicrosoftRefusedError,
     OrderConflictError,
@@ -23,7 +22,7 @@ from association.errors import (
     SignInRefusedError,
     StorageUnavailableError,
 )
-from association.keys import read_reference, reference_of
+from association.keys import read_reference
 from functions import services
 from functions.services import Services, rendering
 from functions.web import boundary, failures, responses
@@ -208,19 +207,6 @@ async def test_a_failure_that_cannot_be_noted_is_shown_all_the_same(
     assert (await page_of(LinkExpiredError(), concerns=record.facts.association_id))[0] == 410
     assert "failure_not_noted" in caplog.text
     assert SECRET not in caplog.text
-
-
-async def test_the_page_leads_back_to_the_association_unless_its_link_has_ended(memory: Memory) -> None:
-    back = f'href="/a/{reference_of("a" * 32)}"'
-    for error, leads_back in ((FlowExpiredError(), True), (LinkExpiredError(), False)):
-        assert (back in (await page_of(error, concerns="a" * 32))[1]) == leads_back
-
-
-async def test_a_page_that_failed_for_now_can_be_tried_again(memory: Memory) -> None:
-    label = rendering().text("fr", "button.retry")
-    assert label in (await page_of(StorageUnavailableError()))[1]
-    assert label not in (await page_of(StorageUnavailableError(), "POST"))[1]
-    assert label not in (await page_of(LinkExpiredError()))[1]
 
 
 async def test_without_settings_there_is_a_page_with_a_reference_all_the_same(

@@ -153,10 +153,14 @@ class Product:
 
 
 @asynccontextmanager
-async def running_product(settings: Path, app: Path) -> AsyncIterator[Product]:
-    """The product's pages and JSON on the settings' port, without the host's own queue listener."""
+async def running_product(settings: Path, app: Path, **changes: str) -> AsyncIterator[Product]:
+    """The product's pages and JSON on the settings' port, without the host's own queue listener.
+
+    `changes` are made to the settings; without further applications, unless they name them.
+    """
     configuration = read_configuration(settings, app)
-    product = Product(dict(configuration.values), f"http://localhost:{configuration.port}")
+    values = {**configuration.values, "FURTHER_APPLICATIONS": "[]", **changes}
+    product = Product(values, f"http://localhost:{configuration.port}")
     product.start()
     invoker = Invoker(configuration.values)
     server = FunctionsServer(index_app(app), configuration, invoker)

@@ -2,13 +2,14 @@
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
 from lxml import etree
 
 from tests.manifest_rules import findings
-from tests.walks.browser import Browser, Page
+from tests.walks.browser import Browser, Page, tells
 from tests.walks.test_link import failure
 from tests.walks.world import Customer, Person, World, until
 
@@ -51,9 +52,11 @@ def test_the_last_page_offers_the_file_the_share_link_and_what_comes_next(world:
     assert page.is_headed("done.title")
     assert f"/a/{bound.order['reference']}/{FILE}" in page.document.xpath("//a[@download]/@href")
     assert bound.share in page.words
-    assert world.settings["Values"]["PORTAL_URL"].rstrip("/") in page.document.xpath("//main//a/@href")
-    for part in ("works", "users.how", "portal.how", "connector.how", "told.who"):
+    assert world.settings["Values"]["CONNECTOR_URL"] in page.document.xpath("//main//a/@href")
+    assert page.form("/portal")
+    for part in ("works", "users.how", "portal.how", "connector.how", "share.what", "told.partner"):
         assert page.says(f"done.{part}")
+    until(lambda: bound.person.browser.open(bound.page.url).says("done.told.sent"), "the mail noted as sent")
 
 
 def test_the_file_is_downloaded_never_shown_and_never_kept_by_others(bound: Bound) -> None:
@@ -192,17 +195,10 @@ def test_a_user_opens_the_share_link_reads_the_guide_and_downloads_the_same_file
     user = Browser()
     guide = user.open(bound.share)
     assert guide.url == f"{world.host}/addin/guide"
-    assert guide.is_headed("addin_page.title")
+    assert guide.is_headed("guide.title")
     assert bound.order["company_name"] in guide.words
-    for key in (
-        "step.download_html",
-        "step.open_html",
-        "step.custom",
-        "step.choose",
-        "step.use",
-        "obstacles",
-    ):
-        assert guide.says(f"addin_page.{key}")
+    for key in ("all.open_html", "step.download_html", "step.open_html", "step.custom", "obstacles"):
+        assert guide.says(f"guide.{key}")
     (download,) = guide.document.xpath("//a[@download]/@href")
     assert user.open(f"{world.host}{download}").body == bound.person.browser.open(bound.file).body
     assert bound.share.rpartition("=")[2] not in guide.text
@@ -212,7 +208,35 @@ def test_a_user_opens_the_share_link_reads_the_guide_and_downloads_the_same_file
 
 def test_a_user_with_an_english_browser_reads_the_guide_in_english(bound: Bound) -> None:
     guide = Browser(language="en-GB,en;q=0.9").open(bound.share)
-    assert guide.is_headed("addin_page.title", "en")
+    assert guide.is_headed("guide.title", "en")
+    for key in ("all.open_html", "step.open_classic_html", "step.use.mac", "obstacle.allow.next_html"):
+        assert guide.says(f"guide.{key}", "en")
+
+
+def test_a_user_switches_the_guides_language(bound: Bound) -> None:
+    user = Browser()
+    guide = user.open(bound.share)
+    (switch,) = guide.document.xpath("//p[@class='languages']/a/@href")
+    english = user.open(urljoin(guide.url, switch))
+    assert (english.url, english.is_headed("guide.title", "en")) == (guide.url, True)
+
+
+def test_the_administrator_reads_the_same_guide_with_the_way_for_all_opened(
+    world: World, bound: Bound
+) -> None:
+    person = bound.person.browser
+    guide = person.open(f"{bound.page.url}/guide")
+    assert guide.is_headed("guide.title")
+    assert guide.document.xpath("//a[@download]/@href") == [f"/a/{bound.order['reference']}/{FILE}"]
+    (opened,) = guide.document.xpath("//details[@open]/summary//strong/text()")
+    assert tells(opened, "guide.all.how")
+    assert guide.offers("guide.back")
+    user = Browser()
+    assert not user.open(bound.share).document.xpath("//details[@open]")
+    failure(user.open(f"{bound.page.url}/guide"), 403, "visit_missing")
+    finder = Browser()
+    finder.open(bound.link)
+    failure(finder.open(f"{bound.page.url}/guide"), 403, "session_missing")
 
 
 def test_the_two_kinds_of_link_do_not_open_each_others_pages(world: World, bound: Bound) -> None:
@@ -241,6 +265,6 @@ def test_a_renewed_share_link_is_mailed_and_the_one_before_opens_nothing_any_mor
     mails = until(lambda: world.mails(address, "associé")[1:], "the second confirmation")
     (new,) = [link for link in mails[-1]["links"] if "/addin?k=" in link]
     assert new != bound.share
-    assert user.open(new).is_headed("addin_page.title")
+    assert user.open(new).is_headed("guide.title")
     assert user.open(f"{world.host}/addin/{FILE}").body == bound.person.browser.open(bound.file).body
     assert new in bound.person.browser.open(bound.page.url).words

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASES_AND_SAFETY = timedelta(minutes=4)
 EVERYTHING_SETTLED = timedelta(minutes=40)
 MOST_TRIES = 12
+APPLICATION = json.loads((ROOT / "sandbox/applications.json").read_text(encoding="utf-8"))[0]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,8 @@ class Journey:
         if "data-refresh" in page.text:
             return await self._waits()
         forms = [form.get("action") or "" for form in page.document.forms]
+        if any("/applications/" in form for form in forms):
+            return await aside(self.person.authorises, page, APPLICATION["key"])  # type: ignore[no-any-return]
         for ending, act in (
             ("/check", self.person.checks_again),
             ("/consent", self.person.consents),
@@ -119,9 +122,12 @@ class Journey:
 
 
 @asynccontextmanager
-async def _journeys(parts: dict[str, str]) -> AsyncIterator[tuple[World, Product]]:
+async def _journeys(
+    parts: dict[str, str], applications: list[dict[str, Any]]
+) -> AsyncIterator[tuple[World, Product]]:
     settings = Path(parts["settings"])
-    async with running_product(settings, ROOT) as product:
+    listed = json.dumps(applications)
+    async with running_product(settings, ROOT, FURTHER_APPLICATIONS=listed) as product:
         text = await aside(settings.read_text, encoding="utf-8")
         world = World(parts, product.address, json.loads(text), settings)
         yield world, product
@@ -160,17 +166,17 @@ async def _assert_same_end(journey: Journey) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(
-    ("name", "after"),
+    ("name", "after", "applications"),
     [
-        pytest.param("menuiserie-lambert", False, id="before the call"),
-        pytest.param("menuiserie-lambert", True, id="after the call"),
-        pytest.param("mont-blanc-outdoor", False, id="before the call, while consent spreads"),
+        pytest.param("menuiserie-lambert", False, [APPLICATION], id="before the call"),
+        pytest.param("menuiserie-lambert", True, [APPLICATION], id="after the call"),
+        pytest.param("mont-blanc-outdoor", False, [], id="before the call, while consent spreads"),
     ],
 )
 async def test_a_worker_may_die_at_every_storage_call_and_nothing_is_lost_or_doubled(
-    parts: dict[str, str], name: str, after: bool
+    parts: dict[str, str], name: str, after: bool, applications: list[dict[str, Any]]
 ) -> None:
-    async with _journeys(parts) as (world, product):
+    async with _journeys(parts, applications) as (world, product):
         journey = await _one_journey(world, product, name, 0, after)
         calls = len(product.storage.calls)
         await _assert_same_end(journey)

@@ -164,7 +164,7 @@ def test_a_classique_export_contract_is_refused_with_the_reason(world: World) ->
     customer = world.customer("menuiserie-lambert")
     assert refused(world, {**customer.order, "model": "Classique (Export)"}) == {"model": "model_export"}
     found = world.post("/support/associations/search", {"order_number": customer.order["order_number"]})
-    assert found.json() == {"associations": []}
+    assert found.json() == {"associations": [], "next": None}
 
 
 def test_as_many_azure_ad_users_as_office_365_users_are_required(world: World) -> None:

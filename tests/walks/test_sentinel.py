@@ -28,7 +28,7 @@ from tests.walks.world import Person, World, query_of
 
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-SETTINGS = ("MICROSOFT_CERTIFICATE", "MICROSOFT_CLIENT_SECRET", "SIGNING_KEYS")
+SETTINGS = ("MICROSOFT_CERTIFICATE", "MICROSOFT_CLIENT_SECRET", "SIGNING_KEYS", "PORTAL_SIGNING_KEY")
 CARRIERS = ("code", "state", "k", "client_info", "session_state", "code_challenge", "nonce", "login_hint")
 
 
@@ -193,8 +193,13 @@ def unexpected_tenant(world: World, seen: Seen) -> Iterator[Browser]:
         seen.secrets[f"one-time code {number}"] = tried
         page = typed(person, page, tried)
     page = person.consents(page)
+    for key in ("contact", "automate"):
+        page = person.authorises(page, key)
     assert page.is_headed("done.title")
     browser.open(f"{page.url}/sage-contact.xml")
+    handed = browser.submit(page, "/portal")
+    seen.secrets["hand-over token"] = handed.form("/association")["token"]
+    assert browser.submit(handed, "/association").url.startswith(world.parts["portal"])
     for mail in world.mails(order["administrator_email"]):
         for address in mail["links"]:
             browser.remember(query_of(address))
@@ -212,11 +217,16 @@ def refused_consent(world: World, seen: Seen) -> Iterator[Browser]:
     browser, thief = Watched(seen), Watched(seen)
     person = Person(world, customer.account, browser)
     page = person.signs_in(person.opens(world.link(order)))
-    page = person.consents(page, "cancel")
+    invited = {**page.form("/sign-in"), "domain": "camille.invitee@nobody.example"}
+    people_of(seen, order, invited["domain"])
+    assert browser.post(invited.pop(""), invited, Origin=world.host).status == 400
+    asking = browser.open(f"{world.host}/new-link")
+    assert browser.submit(asking, "/new-link", asked=order["administrator_email"]).status == 200
+    page = person.consents(person.signs_in(person.opens(world.link(order))), "cancel")
     assert page.is_headed("consent.refused")
     callback = person.passes(person.leaves(page, "/consent"))
     broken(world, browser, thief, page, callback)
-    assert browser.open(callback).is_headed("done.title")
+    assert browser.open(callback).is_headed("applications.some")
     yield from (browser, thief)
 
 
@@ -301,7 +311,11 @@ def test_queue_messages_hold_a_kind_and_ids(journey: Journey) -> None:
         text = body.partition("<MessageText>")[2].partition("</MessageText>")[0]
         task = json.loads(text.replace("&quot;", '"'))
         assert task.keys() == {"kind", "association_id", "key", "attempt"}
-        assert re.fullmatch(r"[0-9a-f]{32}", task["association_id"])
+        if task["association_id"] or task["kind"] != "new_link":
+            assert re.fullmatch(r"[0-9a-f]{32}", task["association_id"])
+        else:
+            # an address that was typed goes as its look-up key alone
+            assert re.fullmatch(r"email:[0-9a-f]{64}", task["key"])
 
 
 def test_the_sentinel_sees_each_secret_and_each_name_when_it_is_there(journey: Journey) -> None:

@@ -14,6 +14,7 @@ from tests.walks.in_process import Product, aside, running_product
 from tests.walks.world import Person, World
 
 ROOT = Path(__file__).resolve().parents[2]
+APPLICATION = json.loads((ROOT / "sandbox/applications.json").read_text(encoding="utf-8"))[0]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,8 @@ async def product(parts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Asy
     for name, value in _values(settings).items():
         if name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.setenv(name, value)
-    async with running_product(settings, ROOT) as started:
+    listed = json.dumps([APPLICATION])
+    async with running_product(settings, ROOT, FURTHER_APPLICATIONS=listed) as started:
         yield started
 
 
@@ -67,8 +69,10 @@ async def test_a_page_waits_for_storage_twice_at_most_and_the_consent_callback_f
     await product.work()
     browser = Measured(product)
     link = await aside(world.link, order)
-    page = await aside(Person(world, customer.account, browser).walks_to_the_end, link)
-    assert page.status == 200
+    person = Person(world, customer.account, browser)
+    page = await aside(person.walks_to_the_end, link)
+    page = await aside(person.authorises, page, APPLICATION["key"])
+    assert page.is_headed("done.title")
     await aside(browser.open, f"{page.url}/sage-contact.xml")
 
     assert browser.trips["/a"] == 1

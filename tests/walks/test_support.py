@@ -227,9 +227,11 @@ def test_a_new_link_of_an_unknown_association_is_not_found(world: World) -> None
 @pytest.mark.parametrize(
     "name", ["un%20identifiant", "%C3%A9t%C3%A9", "a%2Fb", "0" * 31, "personne@exemple.fr"]
 )
-@pytest.mark.parametrize("call", ["renew-link", "release-tenant"])
+@pytest.mark.parametrize("call", ["renew-link", "release-tenant", "close", "erase-person"])
 def test_what_can_be_no_association_is_not_found(world: World, name: str, call: str) -> None:
-    answer = world.post(f"/support/associations/{name}/{call}", {"reason": "essai", "tenant_id": "x"})
+    own: dict[str, dict[str, Any]] = {"release-tenant": {"tenant_id": "x"}, "erase-person": {"person": 1}}
+    body = {"reason": "essai", **own.get(call, {})}
+    answer = world.post(f"/support/associations/{name}/{call}", body)
     assert answer.status_code == 404, answer.text
     if "%2F" not in name:  # for the host a path of more parts, so a page
         problem(answer, 404, "association_unknown")

@@ -20,7 +20,8 @@ from tests.walks.browser import Browser, Page
 PATIENCE_SECONDS = 20.0
 CUSTOMERS = {
     customer["tenant"]: customer
-    for customer in json.loads(Path("sandbox/customers.json").read_text(encoding="utf-8"))
+    # of a tenant's customers the first
+    for customer in reversed(json.loads(Path("sandbox/customers.json").read_text(encoding="utf-8")))
 }
 TENANTS = {
     tenant["name"]: tenant
@@ -82,7 +83,7 @@ class World:
 
         `changes` are made to the order.
         """
-        mark = f"x{uuid.uuid4().hex[:8]}."
+        mark = self.mark(name)
         wanted = CUSTOMERS[name]
         domains = {
             wanted["account"].rpartition("@")[2],
@@ -97,6 +98,10 @@ class World:
         order |= {"order_number": f"CMD-{number}", "customer_number": f"C-{number}", **changes}
         account = _renamed(wanted["account"], sources, mark)
         return Customer(order, account, tuple(mark + source["name"] for source in sources))
+
+    def mark(self, name: str) -> str:
+        """What stands before the domains of a customer after `name`; never the same twice."""
+        return f"x{uuid.uuid4().hex[:8]}."
 
     def _found(self, source: dict[str, Any], mark: str) -> None:
         copy = json.loads(_renamed(json.dumps(source), [source], mark))
@@ -218,7 +223,14 @@ class Person:
 
     def consents(self, page: Page, answer: str = "accept") -> Page:
         """Press « Autoriser », pick the account again, and answer Microsoft's question."""
-        asked = self.browser.submit(page, "/consent")
+        return self.answers(self.browser.submit(page, "/consent"), answer)
+
+    def authorises(self, page: Page, key: str, answer: str = "accept") -> Page:
+        """Press the button of one further application, and answer Microsoft's question."""
+        return self.answers(self.browser.submit(page, f"/applications/{key}"), answer)
+
+    def answers(self, asked: Page, answer: str = "accept") -> Page:
+        """Pick the account again if Microsoft asks for it, and answer its question."""
         if asked.document.body.get("data-page") == "accounts":
             asked = self.browser.submit(asked, "/adminconsent", account=self.account)
         return self.browser.submit(asked, "/adminconsent", consent=answer)
@@ -251,16 +263,27 @@ class Person:
 
 
 @contextmanager
-def running_world(folder: Path, *, credential: str = "certificate", **values: str) -> Iterator[World]:
-    """Start everything with files in `folder`; `values` change the product's settings.
+def running_world(
+    folder: Path, *, credential: str = "certificate", **values: str | Callable[[dict[str, str]], str]
+) -> Iterator[World]:
+    """Start everything with files in `folder`; `values` change the product's settings, some of them by
+    where the parts are.
 
     Without further applications, unless `values` name them: most walks are about what comes before.
     """
-    values = {"FURTHER_APPLICATIONS": "[]", **values}
+    wanted = {"FURTHER_APPLICATIONS": "[]", **values}
     with running_parts(folder, credential=credential) as parts:
-        file = Path(parts["settings"])
-        settings = json.loads(file.read_text(encoding="utf-8"))
-        settings["Values"] |= values
-        file.write_text(json.dumps(settings), encoding="utf-8")
-        with running_host(file) as host:
-            yield World(parts, host, settings, file.with_name("host.log"))
+        known = {name: value(parts) if callable(value) else value for name, value in wanted.items()}
+        with running_product(parts, **known) as world:
+            yield world
+
+
+@contextmanager
+def running_product(parts: dict[str, str], **values: str) -> Iterator[World]:
+    """Start the host over parts that run already; `values` change the product's settings."""
+    file = Path(parts["settings"])
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings["Values"] |= values
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    with running_host(file) as host:
+        yield World(parts, host, settings, file.with_name("host.log"))

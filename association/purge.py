@@ -1,0 +1,46 @@
+"""What has expired is deleted, by a nightly timer: Table Storage forgets nothing by itself (rule S11)."""
+
+from datetime import timedelta
+
+from association.erase import erase
+from association.facts import Record
+from association.limits import codes_of_link
+from association.partition import Event
+from association.ports import Ports
+from association.rows import Link, Purpose
+
+FLOWS_KEPT = timedelta(days=1)
+COUNTERS_KEPT = timedelta(days=1)  # whole days after the day they counted
+AT_ONCE = 1000
+
+
+async def purge(ports: Ports) -> None:
+    """Delete expired flows, yesterday's counters, and links that ended `RETENTION_DAYS` ago.
+
+    With the last link of an association that never came to its end, the people in it are erased. At most
+    a thousand rows of each kind; the next night goes on.
+    """
+    now = ports.now()
+    await ports.flows.purge(now - FLOWS_KEPT, AT_ONCE)
+    await ports.limits.purge(now - COUNTERS_KEPT, AT_ONCE)
+    kept = timedelta(days=ports.settings.retention_days)
+    for token_hash, link in await ports.links.ended(now - kept, AT_ONCE):
+        # what the link was the reason for goes first: who is interrupted finds the link again
+        await _end(ports, link)
+        await ports.links.forget(token_hash, link)
+
+
+async def _end(ports: Ports, link: Link) -> None:
+    if link.purpose is not Purpose.ASSOCIATION:
+        return
+    number = int(link.link_id.rpartition(".")[2])
+    await ports.limits.forget(*codes_of_link(link.association_id, number))
+    record = await ports.associations.read(link.association_id)
+    if record and _is_abandoned(record, number) and record.people:
+        event = Event(what="people_erased", at=ports.now(), by="retention")
+        await erase(ports, record, tuple(record.people.values()), event)
+
+
+def _is_abandoned(record: Record, number: int) -> bool:
+    """Whether link `number` was the last, and nobody associated a tenant through it."""
+    return not record.facts.is_bound and record.facts.link_number == number

@@ -1,0 +1,183 @@
+"""An association as support sees it, in JSON: everything that is known, and what is missing.
+
+Names and addresses stand here, and nowhere else in JSON. docs/openapi.yaml describes every field.
+"""
+
+from typing import Any
+
+from association.facts import Facts, Record
+from association.further_applications import FurtherApplication
+from association.grants import grant_of, standing
+from association.links import is_link_live
+from association.missing import missing
+from association.partition import Binding, Check, Event, Mail, Order, Person
+from association.ports import Ports
+from association.progress import current_checks
+from association.share import share_state
+from functions.web.views import association_view, time_text, where_stands
+
+NEWEST_EVENTS = 20
+NEWEST_FAILURES = 5
+
+
+def support_view(record: Record, ports: Ports) -> dict[str, Any]:
+    """What support gets on top of what OCTAVE gets."""
+    facts = record.facts
+    return {
+        **association_view(record, ports),
+        "missing": list(missing(ports, record)),
+        "closed_at": time_text(facts.closed_at),
+        "conflict_at": time_text(facts.conflict_at),
+        "partner": {
+            "number": facts.partner_number,
+            "name": facts.partner_name,
+            "email": record.person(facts.partner_contact).email,
+        },
+        "administrator_email": record.person(facts.administrator).email,
+        "account": record.person(facts.account).username,
+        "people": [_person(person) for person in record.people.values()],
+        "tenant_id": facts.bound_tenant_id or facts.tenant_id,
+        "bound_at": time_text(facts.bound_at),
+        "generation": facts.generation,
+        "bindings": [_binding(binding) for binding in record.bindings.values()],
+        "link": _link(facts, ports),
+        "share": _share(facts, ports),
+        "sign_in": _sign_in(facts),
+        "accepted_by": facts.accepted_by,
+        "accepted_at": time_text(facts.accepted_at),
+        "consent": _consent(facts),
+        "steps": [
+            {"step": item.step, "state": item.state, "at": time_text(item.at)}
+            for item in where_stands(record, ports).steps
+        ],
+        "checks": [_check(check) for check in current_checks(record)],
+        "applications": [_application(record, each, ports) for each in ports.settings.applications],
+        "orders": [_order(order) for order in record.orders.values()],
+        "mails": [_mail(mail) for mail in record.outbox.values()],
+        "events": [_event(event) for event in newest(record.events)],
+    }
+
+
+def newest(events: tuple[Event, ...]) -> list[Event]:
+    """The newest events, newest first: failures, of which a stranger may cause many, hide no others."""
+    failures = [event for event in events if event.what == "failed"][-NEWEST_FAILURES:]
+    others = [event for event in events if event.what != "failed"][-NEWEST_EVENTS:]
+    return sorted((*others, *failures), key=lambda event: event.version, reverse=True)
+
+
+def _person(person: Person) -> dict[str, Any]:
+    return {
+        "number": person.number,
+        "name": person.name,
+        "email": person.email,
+        "username": person.username,
+    }
+
+
+def _binding(binding: Binding) -> dict[str, Any]:
+    return {
+        "generation": binding.generation,
+        "tenant_id": binding.tenant_id,
+        "organisation": binding.organisation,
+        "person": binding.person,
+        "at": time_text(binding.at),
+    }
+
+
+def _link(facts: Facts, ports: Ports) -> dict[str, Any]:
+    if is_link_live(ports, facts):
+        state = "open"
+    elif not facts.link_number:
+        state = "none"
+    else:
+        state = "revoked" if facts.link_revoked_at else "ended"
+    return {
+        "number": facts.link_number,
+        "state": state,
+        "issued_at": time_text(facts.link_issued_at),
+        "expires_at": time_text(facts.link_expires_at),
+        "revoked_at": time_text(facts.link_revoked_at),
+    }
+
+
+def _share(facts: Facts, ports: Ports) -> dict[str, Any]:
+    return {
+        "number": facts.share_number,
+        "state": share_state(facts, ports.keys, ports.now()) if facts.share_number else "none",
+        "expires_at": time_text(facts.share_expires_at),
+        "revoked_at": time_text(facts.share_revoked_at),
+    }
+
+
+def _sign_in(facts: Facts) -> dict[str, Any]:
+    return {
+        "at": time_text(facts.signed_in_at),
+        "person": facts.account,
+        "is_guest": facts.is_guest,
+        "is_administrator_hint": facts.is_administrator_hint,
+        "left_at": time_text(facts.left_at),
+        "left_leg": facts.left_leg,
+    }
+
+
+def _consent(facts: Facts) -> dict[str, Any]:
+    return {
+        "consented_at": time_text(facts.consented_at),
+        "refused_at": time_text(facts.consent_refused_at),
+        "refusal": facts.consent_refusal,
+        "access_proven_at": time_text(facts.access_proven_at),
+        "access_lost_at": time_text(facts.access_lost_at),
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "check": check.key,
+        "result": check.result,
+        "cause": check.cause,
+        "evidence": check.evidence,
+        "at": time_text(check.at),
+        "until": time_text(check.until),
+    }
+
+
+def _application(record: Record, application: FurtherApplication, ports: Ports) -> dict[str, Any]:
+    grant = grant_of(record, application)
+    return {
+        "key": application.key,
+        "name": application.name,
+        "standing": standing(record, application, ports.now()),
+        "missing_roles": grant.missing.split() if grant else sorted(application.roles),
+        "consented_at": time_text(grant.consented_at) if grant else None,
+        "refused_at": time_text(grant.refused_at) if grant else None,
+        "refusal": grant.refusal if grant else "",
+        "proven_at": time_text(grant.proven_at) if grant else None,
+        "at": time_text(grant.at) if grant else None,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {"order_number": order.order_number, "model": order.model, "missing": list(order.missing)}
+
+
+def _mail(mail: Mail) -> dict[str, Any]:
+    return {
+        "key": mail.key,
+        "status": mail.status,
+        "attempts": mail.attempts,
+        "sent_at": time_text(mail.sent_at),
+        "reason": mail.reason,
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "at": time_text(event.at),
+        "what": event.what,
+        "actor": event.actor,
+        "by": event.by,
+        "old": event.old,
+        "new": event.new,
+        "correlation_id": event.correlation_id,
+        "reference": event.reference,
+    }
