@@ -72,6 +72,9 @@ async def _decide(
     wanted = create(association_id, request, now) if record is None else join(record, request, now)
     if wanted is None:
         return None
+    if wanted.facts.closed_at:
+        # completing an order of a closed association is noted, and invites nobody
+        return wanted
     if wanted.orders[0].missing:
         return _ask_partner(record, wanted, now)
     if wanted.facts.link_number:

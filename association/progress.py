@@ -9,7 +9,7 @@ from datetime import datetime
 from association.facts import AcceptedBy, Facts, Record
 from association.further_applications import FurtherApplication
 from association.grants import PROPAGATION_LIMIT, Standing, standing
-from association.partition import Check, MailStatus, Prerequisite, Result
+from association.partition import Check, Mail, MailStatus, Prerequisite, Result
 from association.rows import Leg
 from association.steps import Cause, Progress, State, Step, StepState, Who
 
@@ -73,10 +73,10 @@ def _blocked(step: Step, cause: Cause, who: Who, since: datetime) -> _Position:
 
 
 def _link(facts: Facts, now: datetime) -> _Position | None:
-    if not facts.link_issued_at or not facts.link_expires_at:
-        return _blocked(Step.IDENTIFICATION, Cause.ORDER_INCOMPLETE, Who.PARTNER, facts.created_at)
     if facts.closed_at:
         return _blocked(Step.IDENTIFICATION, Cause.ORDER_CLOSED, Who.SUPPORT, facts.closed_at)
+    if not facts.link_issued_at or not facts.link_expires_at:
+        return _blocked(Step.IDENTIFICATION, Cause.ORDER_INCOMPLETE, Who.PARTNER, facts.created_at)
     if facts.link_revoked_at:
         return _blocked(Step.IDENTIFICATION, Cause.LINK_REVOKED, Who.SUPPORT, facts.link_revoked_at)
     if facts.link_expires_at <= now:
@@ -87,7 +87,7 @@ def _link(facts: Facts, now: datetime) -> _Position | None:
 def _identification(record: Record) -> _Position | None:
     facts, step = record.facts, Step.IDENTIFICATION
     if not facts.signed_in_at:
-        invitation = record.outbox.get(f"invitation-{facts.link_number}")
+        invitation = _newest_invitation(record)
         if invitation and invitation.status is MailStatus.FAILED:
             return _blocked(step, Cause.MAIL_FAILED, Who.SUPPORT, invitation.created_at)
         if facts.left_at:
@@ -97,6 +97,13 @@ def _identification(record: Record) -> _Position | None:
     if facts.accepted_by is AcceptedBy.NOBODY:
         return _blocked(step, Cause.TENANT_UNEXPECTED, Who.ADMINISTRATOR, facts.signed_in_at)
     return None
+
+
+def _newest_invitation(record: Record) -> Mail | None:
+    """The last mail of the live link: the first, or one that was sent again since."""
+    number = record.facts.link_number
+    mails = [mail for mail in record.outbox.values() if (mail.kind, mail.number) == ("invitation", number)]
+    return max(mails, key=lambda mail: mail.created_at, default=None)
 
 
 def _authorisation(facts: Facts, now: datetime) -> _Position | None:

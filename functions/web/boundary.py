@@ -149,6 +149,10 @@ def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> 
         "type": f"urn:sage:association:{error.code}",
         "title": texts.text(language, f"error.{error.code}.title", **error.values),
         "status": status,
+        "detail": " ".join(
+            texts.text(language, f"error.{error.code}.{part}", **error.values)
+            for part in ("cause", "remedy")
+        ),
         "code": error.code,
         "reference": reference,
     }

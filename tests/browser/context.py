@@ -60,7 +60,7 @@ def profile(
     console = Console(context)
     try:
         yield context
-        assert console.complaints == []
+        assert not console.complaints, console.complaints
     finally:
         context.close()
 

@@ -212,3 +212,23 @@ async def test_the_reseller_of_the_incomplete_order_is_asked_and_not_the_first_o
     asked = record.outbox["order_incomplete-CMD-2"].person
     assert record.person(asked).email == "commandes@autre.example"
     assert asked != first.facts.partner_contact
+
+
+async def test_completing_an_order_of_a_closed_association_invites_nobody(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id=None)
+    memory.put(record, closed_at=NOW)
+    completed = await ordered(memory)
+    assert completed.facts.closed_at == NOW
+    assert completed.orders["CMD-1"].missing == ()
+    assert (completed.facts.link_number, [key for key in completed.outbox if "invitation" in key]) == (0, [])
+
+
+async def test_a_new_order_opens_what_support_had_closed(memory: Memory) -> None:
+    memory.put(await ordered(memory), closed_at=NOW)
+    again = await ordered(memory, order_number="CMD-2")
+    assert (again.facts.closed_at, again.facts.link_number) == (None, 1)
+
+
+async def test_repeating_an_order_leaves_a_closed_association_closed(memory: Memory) -> None:
+    memory.put(await ordered(memory), closed_at=NOW)
+    assert (await ordered(memory)).facts.closed_at == NOW

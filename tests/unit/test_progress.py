@@ -71,8 +71,26 @@ def record(*checks: Check, **facts: Any) -> Record:
 
 
 def unmailed() -> Record:
-    mail = Mail(key="invitation-1", kind="invitation", person=1, created_at=ago(80), status=MailStatus.FAILED)
-    return replace(record(**INVITED), outbox={mail.key: mail})
+    return mailed(MailStatus.FAILED)
+
+
+def mailed(*statuses: MailStatus) -> Record:
+    """An invitation, and how each time that it was mailed came out; an earlier link's failed as well."""
+    earlier = Mail(
+        key="invitation-0",
+        kind="invitation",
+        person=1,
+        number=0,
+        created_at=ago(1),
+        status=MailStatus.FAILED,
+    )
+    mails = [
+        replace(earlier, key=f"invitation-1-{n}", number=1, created_at=ago(80 - n), status=status)
+        for n, status in enumerate(statuses)
+    ]
+    return replace(
+        record(**{**INVITED, "link_number": 1}), outbox={mail.key: mail for mail in (earlier, *mails)}
+    )
 
 
 ADMINISTRATOR_FAILED = check(Prerequisite.ADMINISTRATOR, Result.FAILED, 30)
@@ -210,6 +228,24 @@ POSITIONS = [
         record(**{**BOUND, "link_number": 2, "left_at": ago(1)}),
         "done done - nobody",
         10,
+    ),
+    (
+        "mailed again, and refused",
+        mailed(MailStatus.SENT, MailStatus.FAILED),
+        "identification blocked mail_failed support",
+        79,
+    ),
+    (
+        "refused once, then mailed",
+        mailed(MailStatus.FAILED, MailStatus.SENT),
+        "identification current not_started administrator",
+        80,
+    ),
+    (
+        "closed while incomplete",
+        record(created_at=ago(90), closed_at=ago(3)),
+        "identification blocked order_closed support",
+        3,
     ),
     ("closed", record(**{**INVITED, "closed_at": ago(3)}), "identification blocked order_closed support", 3),
     ("apps to consent", granted(), "applications current applications_to_consent administrator", 20),

@@ -96,7 +96,9 @@ async def test_every_error_is_a_page_in_both_languages(memory: Memory, code: str
 @pytest.mark.parametrize("code", sorted(codes()))
 async def test_every_error_is_a_problem_in_both_languages(memory: Memory, code: str, language: str) -> None:
     problem = await problem_of(coded(code), accept_language=language)
+    cause, remedy = (rendering().text(language, f"error.{code}.{part}") for part in ("cause", "remedy"))
     assert problem == {
+        "detail": f"{cause} {remedy}",
         "type": f"urn:sage:association:{code}",
         "title": rendering().text(language, f"error.{code}.title"),
         "status": STATUS.get(code, 500),
