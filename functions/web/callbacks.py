@@ -20,11 +20,11 @@ from association.keys import reference_of
 from association.legs import Departure, arrive, flow_cookie_name, read_state, require_in_time, take
 from association.ports import Ports
 from association.rows import Flow, Leg
-from association.session import Session, from_plain, to_plain
+from association.session import Session, from_plain, is_live, to_plain
 from association.sign_in import complete_sign_in, note_return, open_session
 from association.verify import complete_confirm, confirm
 from functions.web import responses
-from functions.web.browser import cookies, query, set_session
+from functions.web.browser import cookies, query, read_session, set_session
 from functions.web.failures import concerned
 from functions.web.language import of_order
 
@@ -95,7 +95,7 @@ async def _work(
     try:
         taken, record = await asyncio.gather(take(ports, flow), ports.associations.read(flow.association_id))
     except FlowBusyError:
-        return _again(ports, flow)
+        return await _again(req, ports, flow)
     of_order.set(record.facts.language if record else "")
     try:
         session, onward = await complete(ports, taken, {**answer, "state": state}, record)
@@ -117,10 +117,18 @@ def _onward(
     return set_session(response, ports, reference, session) if session else response
 
 
-def _again(ports: Ports, flow: Flow) -> func.HttpResponse:
-    """The same callback once more, from the same browser: its page, with the session it had opened."""
+async def _again(req: func.HttpRequest, ports: Ports, flow: Flow) -> func.HttpResponse:
+    """The same callback once more, from the same browser: its page, with the session that it had opened,
+    unless that one has ended since or the browser holds a later one.
+    """
     kept = flow.outcome.get("session")
-    return _onward(ports, flow, from_plain(kept) if kept else None, None)
+    opened = from_plain(kept) if kept else None
+    record = await ports.associations.read(flow.association_id) if opened else None
+    if opened is None or record is None or not is_live(opened, record.facts, ports.now()):
+        return _onward(ports, flow, None, None)
+    present = read_session(req, ports, record.facts.reference)
+    later = present is not None and present.started_at > opened.started_at
+    return _onward(ports, flow, None if later else opened, None)
 
 
 def _outcome(session: Session | None) -> dict[str, Any]:

@@ -226,3 +226,17 @@ def test_flow_cookies_are_bound_to_the_browser_and_short_lived(world: World) -> 
     assert {"httponly", "samesite=lax", "path=/", "max-age=900"} <= attributes
     assert query_of(answer.headers["Location"])["state"] not in cookie
     assert query_of(answer.headers["Location"])["response_mode"] == "query"
+
+
+def test_the_first_callback_opened_again_at_the_end_leaves_the_present_session(world: World) -> None:
+    customer = world.customer("menuiserie-lambert")
+    person = Person(world, customer.account)
+    page = person.opens(world.invites(customer))
+    first = person.passes(person.leaves(page, "/sign-in"))
+    page = person.consents(person.browser.open(first))
+    assert page.is_headed("done.title")
+
+    again = person.browser.open(first)
+
+    assert again.is_headed("done.title")
+    assert person.browser.open(f"{page.url}/sage-contact.xml").status == 200
