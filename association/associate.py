@@ -6,8 +6,9 @@ from dataclasses import replace
 from association.changes import change, changed, new_mails
 from association.facts import Change, Facts, Record
 from association.identity import Identity, TenantFacts
+from association.keys import reference_of
 from association.links import add_link, link_end
-from association.partition import Binding, Event, Mail
+from association.partition import SUPPORT, Binding, Event, Mail
 from association.ports import Ports
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER
@@ -33,13 +34,13 @@ async def bind(
     mine = Claim(association_id=facts.association_id, at=ports.now(), generation=generation)
     standing = await ports.claims.claim("tenant", identity.tenant_id, mine)
     if standing.association_id != facts.association_id:
-        return await _note_conflict(ports, record, identity)
+        return await _note_conflict(ports, record, identity, standing)
     number = facts.share_number + 1
     await add_link(ports, facts.association_id, Purpose.SHARE, number, ports.settings.share_days)
     return await _note_binding(ports, record, _binding(ports, record, identity, tenant), agrees)
 
 
-async def _note_conflict(ports: Ports, record: Record, identity: Identity) -> Record:
+async def _note_conflict(ports: Ports, record: Record, identity: Identity, standing: Claim) -> Record:
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
@@ -48,7 +49,14 @@ async def _note_conflict(ports: Ports, record: Record, identity: Identity) -> Re
         event = Event(
             what="tenant_bound_elsewhere", at=now, actor=current.facts.account, new=identity.tenant_id
         )
-        return changed(current, event, conflict_at=now)
+        told = Mail(
+            key=f"conflict-{identity.tenant_id}",
+            kind="conflict",
+            person=SUPPORT,
+            about=reference_of(standing.association_id),
+            created_at=now,
+        )
+        return replace(changed(current, event, conflict_at=now), mails=new_mails(current, told))
 
     return await change(ports, record.facts.association_id, decide, record)
 

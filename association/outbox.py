@@ -15,7 +15,7 @@ from association.errors import MailRefusedError
 from association.facts import Change, Record
 from association.links import mailed_token, share_token
 from association.organisation import organisation
-from association.partition import Event, Mail, MailStatus
+from association.partition import SUPPORT, Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task
 
@@ -37,7 +37,7 @@ async def deliver(ports: Ports, task: Task) -> None:
         await _note(ports, task, mail, MailStatus.FAILED, "never_finished")
         return
     record = await ports.associations.read(task.association_id)
-    to = record.person(mail.person).email if record else ""
+    to = _address(ports, record, mail) if record else ""
     if record is None or not to:
         await _note(ports, task, mail, MailStatus.FAILED, "address_erased")
         return
@@ -48,6 +48,10 @@ async def deliver(ports: Ports, task: Task) -> None:
         await _note_failure(ports, task, mail, error)
     else:
         await _note(ports, task, mail, MailStatus.SENT, "")
+
+
+def _address(ports: Ports, record: Record, mail: Mail) -> str:
+    return ports.settings.support_email if mail.person == SUPPORT else record.person(mail.person).email
 
 
 def message_id(ports: Ports, task: Task) -> str:
@@ -82,6 +86,11 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["bound_at"] = facts.bound_at
         values["share_link"] = f"{settings.public_base_url}/addin?k={share_token(ports.keys, facts)}"
         values["share_ends"] = facts.share_expires_at
+    elif mail.kind == "conflict":
+        values["organisation"] = organisation(record)
+        values["tenant_id"] = facts.tenant_id
+        values["customer_number"] = facts.customer_number
+        values["other_reference"] = mail.about
     elif mail.kind == "order_incomplete":
         values["order_number"] = mail.about
         values["missing"] = record.orders[mail.about].missing

@@ -125,13 +125,18 @@ class MailStatus(StrEnum):
     FAILED = "failed"
 
 
+# Whom a mail goes to that is for Sage support itself.
+SUPPORT = -1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """An `outbox:<key>` row: which mail goes to which person; its text is rendered when it is sent.
 
     `key` is deterministic (kind and the number of what it tells), so that a repeated change finds the
     row instead of adding one, and the Message-ID derived from it is the same at every attempt. `number`
-    (of a link, a code) and `about` (an order number) tell which one it is about.
+    (of a link, a code) and `about` (an order number, another association's reference) tell which one it is
+    about. The person `SUPPORT` is Sage support, whose address is a setting.
     """
 
     key: str

@@ -8,6 +8,7 @@ import pytest
 from association.associate import bind
 from association.facts import AcceptedBy, Record
 from association.links import find_link, share_token
+from association.outbox import deliver
 from association.progress import progress
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER, settle_claim
@@ -112,6 +113,24 @@ async def test_a_tenant_of_another_association_is_a_conflict_and_nothing_moves(m
     claim = await memory.claims.owner("tenant", TENANT)
     assert claim and claim.association_id == first.facts.association_id
     assert "associated-1" not in after.outbox
+
+
+async def test_support_is_told_of_a_conflict_with_both_references(memory: Memory) -> None:
+    first = await bound(memory, await ready(memory))
+    after = await bound(memory, await ready(memory, order_number="CMD-2", customer_number="C-2"))
+    (key,) = [key for key in after.outbox if key.startswith("conflict")]
+    await deliver(memory.ports, Task(kind=TaskKind.MAIL, association_id=after.facts.association_id, key=key))
+    sent = memory.post.sent[-1]
+    assert (sent.kind, sent.to) == ("conflict", memory.ports.settings.support_email)
+    told = {
+        name: sent.values[name] for name in ("reference", "other_reference", "tenant_id", "customer_number")
+    }
+    assert told == {
+        "reference": after.facts.reference,
+        "other_reference": first.facts.reference,
+        "tenant_id": TENANT,
+        "customer_number": "C-2",
+    }
 
 
 async def test_a_conflict_is_noted_once(memory: Memory) -> None:

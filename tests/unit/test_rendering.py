@@ -295,6 +295,8 @@ def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "invitation", {**common, "partner_name": "Compta Conseil", "link": link, "ends": SINCE}
     yield "code", {**common, "code": "482913", "organisation": "martin.example", "minutes": 10}
     yield "unexpected", {**common, "organisation": "martin.example"}
+    conflict = {"tenant_id": TENANT, "customer_number": "C-1", "other_reference": "9HTN-W4XA"}
+    yield "conflict", {**common, "organisation": "martin.example", **conflict}
     share = {"share_link": "https://association.example/addin?k=share", "share_ends": SINCE}
     yield "associated", {**common, "organisation": "durand.example", "bound_at": SINCE, **share}
     missing = ("administrator_email", "mpn_id", "office365_users", "azure_ad_users")

@@ -49,6 +49,7 @@ class Journey:
         self.person = Person(world, customer.account, Browser())
         self.order: dict[str, Any] = {}
         self.link = ""
+        self.step_4 = 0
 
     async def run(self) -> None:
         """From the order to the file, whatever happens on the way."""
@@ -104,6 +105,7 @@ class Journey:
             return await self._waits()
         forms = [form.get("action") or "" for form in page.document.forms]
         if any("/applications/" in form for form in forms):
+            self.step_4 = self.step_4 or len(self.product.storage.calls) + 1
             return await aside(self.person.authorises, page, APPLICATION["key"])  # type: ignore[no-any-return]
         for ending, act in (
             ("/check", self.person.checks_again),
@@ -168,9 +170,11 @@ async def _assert_same_end(journey: Journey) -> None:
 @pytest.mark.parametrize(
     ("name", "after", "applications"),
     [
-        pytest.param("menuiserie-lambert", False, [APPLICATION], id="before the call"),
-        pytest.param("menuiserie-lambert", True, [APPLICATION], id="after the call"),
+        pytest.param("menuiserie-lambert", False, [], id="before the call"),
+        pytest.param("menuiserie-lambert", True, [], id="after the call"),
         pytest.param("mont-blanc-outdoor", False, [], id="before the call, while consent spreads"),
+        pytest.param("menuiserie-lambert", False, [APPLICATION], id="before the call, in step 4"),
+        pytest.param("menuiserie-lambert", True, [APPLICATION], id="after the call, in step 4"),
     ],
 )
 async def test_a_worker_may_die_at_every_storage_call_and_nothing_is_lost_or_doubled(
@@ -178,10 +182,14 @@ async def test_a_worker_may_die_at_every_storage_call_and_nothing_is_lost_or_dou
 ) -> None:
     async with _journeys(parts, applications) as (world, product):
         journey = await _one_journey(world, product, name, 0, after)
-        calls = len(product.storage.calls)
+        usual = list(product.storage.calls)
+        calls = len(usual)
         await _assert_same_end(journey)
         assert calls > 40
-        for stop_at in range(1, calls + 1):
+        # what comes before step 4 is the same without further applications
+        for stop_at in range(max(journey.step_4, 1), calls + 1):
+            if after and usual[stop_at - 1].startswith("GET "):
+                continue  # to die after reading is to die before the next call
             try:
                 await _assert_same_end(await _one_journey(world, product, name, stop_at, after))
             except AssertionError as error:
