@@ -13,6 +13,15 @@ from association.partition import Check, Mail, MailStatus, Prerequisite, Result
 from association.rows import Leg
 from association.steps import Cause, Progress, State, Step, StepState, Who
 
+# The event that ends a step.
+DONE_WITH = {
+    Step.IDENTIFICATION: "signed_in",
+    Step.AUTHORISATION: "consent_returned",
+    Step.PREREQUISITES: "checked",
+    Step.APPLICATIONS: "application_returned",
+    Step.DONE: "bound",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _Position:
@@ -176,9 +185,19 @@ def _steps(record: Record, position: _Position) -> tuple[StepState, ...]:
     }
     states = (State.DONE,) * here + (position.state,) + (State.TO_COME,) * (len(order) - here - 1)
     return tuple(
-        StepState(step, state, done_at[step] if state is State.DONE else None)
+        StepState(step, state, done_at[step], _done_by(record, step))
+        if state is State.DONE
+        else StepState(step, state)
         for step, state in zip(order, states, strict=True)
     )
+
+
+def _done_by(record: Record, step: Step) -> int:
+    """Who did `step`, as the history tells; from the checks on, whoever bound the tenant once it is bound."""
+    if record.facts.is_bound and step not in (Step.IDENTIFICATION, Step.AUTHORISATION):
+        return record.facts.bound_by
+    what = DONE_WITH[step]
+    return next((event.actor for event in reversed(record.events) if event.what == what), 0)
 
 
 def _checked_at(record: Record) -> datetime | None:

@@ -64,11 +64,12 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """One line of the step list; `at` is when a done step was done."""
+    """One line of the step list; `at` is when a done step was done, `by` the number of who did it."""
 
     step: Step
     state: State
     at: datetime | None = None
+    by: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,9 @@ def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
         "support_phone": settings.support_phone,
         "support_email": settings.support_email,
         "steps": where.steps,
+        "people": _people(visitor, where) if shown else {},
         "step": where.step,
+        "cause": where.cause,
         "action": visitor.path,
         "form_token": visitor.form_token,
         "account": visitor.record.person(shown.account).username if shown else "",
@@ -99,13 +101,18 @@ def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
     }
 
 
+def _people(visitor: Visitor, where: Progress) -> dict[int, str]:
+    """The names of those who did a step, for whoever is signed in."""
+    people = {item.by: visitor.record.person(item.by) for item in where.steps if item.by}
+    return {number: person.name or person.username for number, person in people.items()}
+
+
 def _progress(visitor: Visitor, where: Progress) -> dict[str, Any]:
     facts = visitor.facts
     notice = "account_changed" if visitor.session and not visitor.is_current else ""
     return {
         "partner_name": facts.partner_name,
         "link_ends": facts.link_expires_at,
-        "cause": where.cause,
         "since": where.since,
         "is_bound": facts.is_bound,
         "notice": notice,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from association.facts import AcceptedBy, Record
 from association.further_applications import FurtherApplication
 from association.grants import PROPAGATION_LIMIT, missing_applications
-from association.partition import Check, Grant, Mail, MailStatus, Prerequisite, Result
+from association.partition import Check, Event, Grant, Mail, MailStatus, Prerequisite, Result
 from association.progress import current_checks, is_proven, progress
 from association.steps import Cause, State, Step, Who
 from tests.memory import NOW, OTHER_PERSON, OTHER_TENANT, PERSON, TENANT
@@ -401,3 +401,27 @@ def test_an_application_listed_later_is_missing_where_the_others_are_granted() -
     assert [each.key for each in missing_applications(bound, FURTHER)] == ["automate"]
     assert missing_applications(bound, FURTHER[:1]) == ()
     assert progress(bound, NOW, FURTHER).step is Step.DONE
+
+
+def happened(*events: tuple[str, int], **facts: Any) -> Record:
+    """A record whose history is these events, each with the number of the person who did it."""
+    history = tuple(Event(what=what, at=ago(9), actor=actor) for what, actor in events)
+    return replace(granted(**facts), events=history)
+
+
+def test_a_step_tells_who_did_it() -> None:
+    stands = happened(("signed_in", 1), ("signed_in", 2), ("consent_returned", 2), ("checked", 3))
+    by = {item.step: item.by for item in progress(stands, NOW, FURTHER).steps}
+    assert by == {
+        Step.IDENTIFICATION: 2,
+        Step.AUTHORISATION: 2,
+        Step.PREREQUISITES: 3,
+        Step.APPLICATIONS: 0,
+        Step.DONE: 0,
+    }
+
+
+def test_once_bound_it_is_whoever_bound_it_whoever_came_since() -> None:
+    stands = happened(("checked", 3), ("bound", 3), ("signed_in", 4), ("checked", 4), **BOUND, bound_by=3)
+    by = {item.step: item.by for item in progress(stands, NOW, FURTHER).steps}
+    assert [by[step] for step in Step] == [4, 0, 3, 3, 3]

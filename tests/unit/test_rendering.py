@@ -39,7 +39,7 @@ def journey(
     """The values of a journey page that stands at `step`."""
     order = list(Step)
     steps = tuple(
-        StepState(item, State.DONE, SINCE)
+        StepState(item, State.DONE, SINCE, 7)
         if order.index(item) < order.index(step)
         else StepState(item, state if item is step else State.TO_COME)
         for item in order
@@ -60,6 +60,8 @@ def journey(
             "ends": SINCE,
         },
         "guest": Guest(),
+        "cause": Cause.CHECKS_FAILED if state is State.BLOCKED else Cause.NONE,
+        "people": {7: "Paul Durand"} if signed_in else {},
         **more,
     }
 
