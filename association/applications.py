@@ -91,13 +91,17 @@ async def read_roles(
         return None
 
 
-def seen(record: Record, application: FurtherApplication, found: ClientRoles, now: datetime) -> Grant:
-    """The application's row after `found` was read of the signed-in tenant at `now`."""
+def seen(record: Record, application: FurtherApplication, found: ClientRoles | None, now: datetime) -> Grant:
+    """The application's row after `found` was read of the signed-in tenant at `now`; None, where it
+    could not be read, takes nothing back.
+    """
     before = grant_of(record, application) or Grant(
         key=application.key, tenant_id=record.facts.bound_tenant_id or record.facts.tenant_id, at=now
     )
-    if not _is_held(application, found):
-        missing = application.roles - found.get(application.client_id, frozenset())
+    if found is None and before.proven_at:
+        return before
+    if not _is_held(application, found or {}):
+        missing = application.roles - (found or {}).get(application.client_id, frozenset())
         return replace(before, at=now, proven_at=None, missing=" ".join(sorted(missing)))
     return replace(before, at=now, proven_at=before.proven_at or now, missing="", refused_at=None, refusal="")
 
@@ -190,7 +194,7 @@ async def _note_consent(
         require_same_link(flow, record.facts)
         grants: tuple[Grant, ...] = ()
         if _is_of(flow, record):
-            looked_at = seen(record, application, found or {}, now)
+            looked_at = seen(record, application, found, now)
             grants = (replace(looked_at, consented_at=now, refused_at=None, refusal=""),)
         state = "proven" if grants and grants[0].proven_at else "awaited"
         event = Event(

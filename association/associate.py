@@ -46,6 +46,9 @@ async def _note_conflict(ports: Ports, record: Record, identity: Identity, stand
     def decide(current: Record) -> Change | None:
         if current.facts.conflict_at or current.facts.is_bound:
             return None
+        if current.facts.tenant_id != identity.tenant_id:
+            # somebody of another tenant has signed in since, who has no conflict
+            return None
         event = Event(
             what="tenant_bound_elsewhere", at=now, actor=current.facts.account, new=identity.tenant_id
         )

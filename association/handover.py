@@ -9,11 +9,11 @@ from typing import Any
 
 from association.administrator import require_administrator
 from association.changes import change, changed
-from association.errors import NotBoundError
+from association.errors import NotBoundError, SessionMissingError
 from association.facts import Change, Facts, Record
 from association.partition import Event
 from association.ports import Ports
-from association.session import Session
+from association.session import Session, is_live
 from association.settings import Settings
 
 LIFETIME = timedelta(seconds=60)
@@ -23,7 +23,8 @@ async def hand_over(ports: Ports, record: Record, session: Session) -> str:
     """Note the hand-over in the history, and return the signed token (JWS compact, ASCII).
 
     Raises NotBoundError unless the session is of the tenant that is bound, also by the time it is noted;
-    AdministratorNeededError, PortalUnavailableError without a key that can sign.
+    SessionMissingError when the session, or the association, was ended meanwhile; AdministratorNeededError,
+    PortalUnavailableError without a key that can sign.
     """
     _require_bound(record.facts, session)
     require_administrator(record, session)
@@ -32,6 +33,8 @@ async def hand_over(ports: Ports, record: Record, session: Session) -> str:
 
     def decide(current: Record) -> Change:
         _require_bound(current.facts, session)
+        if not is_live(session, current.facts, now):
+            raise SessionMissingError(f"association_id={session.association_id}")
         return changed(current, Event(what="handed_over", at=now, actor=session.account))
 
     await change(ports, record.facts.association_id, decide, record)

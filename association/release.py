@@ -22,7 +22,9 @@ async def release_tenant(ports: Ports, association_id: str, tenant_id: str, reas
         facts = current.facts
         if not facts.tenant_id or facts.tenant_id != tenant_id.strip().lower():
             raise RequestInvalidError({"tenant_id": "not_signed_in"})
-        if facts.accepted_by is not AcceptedBy.NOBODY:
+        # a code speaks for the tenant's members, and for none of its guests
+        unaccepted = (AcceptedBy.NOBODY, AcceptedBy.CODE) if facts.is_guest else (AcceptedBy.NOBODY,)
+        if facts.accepted_by not in unaccepted:
             return None
         event = Event(what="tenant_accepted", at=now, by="support", old=given, new=AcceptedBy.SUPPORT)
         return changed(current, event, accepted_by=AcceptedBy.SUPPORT, accepted_at=now, code_session="")

@@ -34,7 +34,7 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
 async def renew_share(ports: Ports, association_id: str, reason: str) -> Record:
     """Issue a new share link, mail it to the recorded address, and end the one before.
 
-    Raises RequestInvalidError for a missing reason, AssociationUnknownError, NotBoundError.
+    Raises RequestInvalidError for a missing reason, AssociationUnknownError, NotBoundError, OrderClosedError.
     """
     given = checked_reason(reason)
     record = await _known(ports, association_id)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from association.administrator import require_administrator
 from association.changes import Decide, change, changed, new_mails
-from association.errors import NotBoundError
+from association.errors import NotBoundError, OrderClosedError
 from association.facts import Change, Facts, Record
 from association.keys import Keys, token_hash
 from association.links import add_link, link_end, share_token
@@ -42,7 +42,7 @@ async def renew_own_share(ports: Ports, record: Record, session: Session, number
     """Put another share link in the place of link `number`, for the administrator, who sees it on the page.
 
     A repeat finds that link replaced already and changes nothing. Raises NotBoundError,
-    AdministratorNeededError.
+    AdministratorNeededError, OrderClosedError.
     """
     _require_bound(record.facts)
     require_administrator(record, session)
@@ -57,9 +57,10 @@ async def issue_share(
     """Issue the share link after the one in `record`, and end that one at once.
 
     `actor` is the number of the person who wants it, or 0 with `by` and `reason`; a mailed one goes to the
-    recorded address. Raises NotBoundError.
+    recorded address. Raises NotBoundError, and OrderClosedError where support has closed the association:
+    renewing its own link reopens it.
     """
-    _require_bound(record.facts)
+    _require_open(record.facts)
     identifier, number = record.facts.association_id, record.facts.share_number + 1
     await add_link(ports, identifier, Purpose.SHARE, number, ports.settings.share_days)
     event = Event(what="share_renewed", at=ports.now(), actor=actor, by=by, old=str(number - 1), new=reason)
@@ -105,10 +106,16 @@ def _require_bound(facts: Facts) -> None:
         raise NotBoundError(f"association_id={facts.association_id}")
 
 
+def _require_open(facts: Facts) -> None:
+    _require_bound(facts)
+    if facts.closed_at:
+        raise OrderClosedError(f"association_id={facts.association_id}")
+
+
 def _renewal(ports: Ports, number: int, event: Event, mailed: bool) -> Decide:
     def decide(current: Record) -> Change | None:
         facts = current.facts
-        _require_bound(facts)
+        _require_open(facts)
         if facts.share_number >= number:
             return None
         renewed = changed(

@@ -30,7 +30,7 @@ from association.errors import (
     MicrosoftUnavailableError,
     SignInRefusedError,
 )
-from association.facts import AcceptedBy, Change, Record
+from association.facts import AcceptedBy, Change, Facts, Record
 from association.grants import grant_of, missing_applications
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
@@ -103,6 +103,7 @@ async def complete_confirm(
     await keep_looking(ports, record)
 
     def agrees(current: Record) -> bool:
+        _require_going_on(flow, current.facts)
         return may_bind(current, identity, tenant) and not missing_applications(current, applications)
 
     if agrees(record):
@@ -114,6 +115,12 @@ def require_same_person(flow: Flow, identity: Identity) -> None:
     """Raises AccountChangedError unless the flow was begun for exactly this person."""
     if (identity.tenant_id, identity.object_id) != (flow.tenant_id, flow.object_id):
         raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
+
+
+def _require_going_on(flow: Flow, facts: Facts) -> None:
+    """What support, or the person in another tab, has ended since: no result of the leg is noted or bound."""
+    require_same_link(flow, facts)
+    require_same_sign_in(flow, facts)
 
 
 def may_bind(record: Record, identity: Identity, tenant: TenantFacts) -> bool:
@@ -145,7 +152,7 @@ async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) 
         raise MicrosoftUnavailableError(str(refusal)) from refusal
     if record is None or not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
         raise SignInRefusedError(str(refusal), answer=refusal.answer) from refusal
-    require_same_link(flow, record.facts)
+    _require_going_on(flow, record.facts)
     record = await note_departure(ports, record, Leg.CONFIRM)
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
@@ -164,16 +171,16 @@ async def _note_checks(ports: Ports, flow: Flow, saw: _Seen, read: Record | None
 
     def decide(record: Record) -> Change:
         facts = record.facts
-        require_same_link(flow, facts)
-        require_same_sign_in(flow, facts)
+        _require_going_on(flow, facts)
         if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
             raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
         event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))
         noted: dict[str, object] = {"left_at": None, "left_leg": "", "access_proven_at": None}
         if tenant.roles >= REQUIRED_ROLES:
             noted |= {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
-        if tenant.domains and not _keeps_domain(record, tenant):
-            # discovery and the tenant itself disagree: what the domain had accepted is open again
+        if tenant.domains and not facts.is_bound and not _keeps_domain(record, tenant):
+            # discovery and the tenant itself disagree: what the domain had accepted is open again; once
+            # bound, the binding stands for it, also when the recorded address has been erased
             noted |= {"accepted_by": AcceptedBy.NOBODY, "accepted_at": None}
         return replace(changed(record, event, **noted), checks=checks, grants=_grants(ports, record, saw))
 

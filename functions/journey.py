@@ -144,7 +144,8 @@ async def end(req: func.HttpRequest) -> func.HttpResponse:
     """Sign-out: the session ends here and wherever its cookie was copied to."""
     visitor = await enter(req, services().ports)
     await visitor.read_form(req)
-    await sign_out(visitor.ports, visitor.record)
+    if visitor.session:  # whoever only holds the link ends nobody's session
+        await sign_out(visitor.ports, visitor.record)
     response = responses.redirect(f"{visitor.path}?signed-out=1", visitor.ports.settings)
     return end_session(response, visitor.ports, visitor.facts.reference)
 

@@ -17,7 +17,15 @@ from association.errors import AssociationError, FlowBusyError
 from association.facts import Record
 from association.grants import missing_applications
 from association.keys import reference_of
-from association.legs import Departure, arrive, flow_cookie_name, read_state, require_in_time, take
+from association.legs import (
+    Departure,
+    arrive,
+    flow_cookie_name,
+    read_state,
+    require_in_time,
+    require_same_sign_in,
+    take,
+)
 from association.ports import Ports
 from association.rows import Flow, Leg
 from association.session import Session, from_plain, is_live, to_plain
@@ -68,6 +76,7 @@ async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: R
     noted = await complete_consent(ports, flow, answer, record)
     if noted.facts.access_proven_at is None or noted.facts.tenant_id != flow.tenant_id:
         return None, None
+    require_same_sign_in(flow, noted.facts)
     return None, await confirm(ports, noted, flow.tenant_id, flow.object_id)
 
 
@@ -78,6 +87,7 @@ async def _finishing(ports: Ports, flow: Flow, record: Record) -> Departure | No
         return None
     if missing_applications(record, ports.settings.applications):
         return None
+    require_same_sign_in(flow, facts)
     return await confirm(ports, record, flow.tenant_id, flow.object_id)
 
 

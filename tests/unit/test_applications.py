@@ -301,6 +301,14 @@ async def test_what_cannot_be_read_keeps_what_was_proven(memory: Memory) -> None
     assert not after.facts.is_bound
 
 
+async def test_a_redirect_that_comes_late_takes_back_nothing_that_cannot_be_read(memory: Memory) -> None:
+    record, flow = await left(memory)
+    await _proven(memory, record)
+    memory.graph.applications = MicrosoftUnavailableError("reason=test")
+    after = await complete_application(memory.ports, flow, GRANTED, None)
+    assert stands(memory, after)[0] is Standing.PROVEN
+
+
 async def test_another_tenants_grants_say_nothing(memory: Memory) -> None:
     record, _ = await checked(memory)
     proven = await _proven(memory, record)

@@ -324,6 +324,15 @@ async def test_support_releases_the_tenant_that_is_signed_in_and_no_other(memory
     assert await release_tenant(memory.ports, identifier, OTHER_TENANT, "again") == released
 
 
+async def test_support_releases_a_guest_for_whom_a_member_s_code_does_not_speak(memory: Memory) -> None:
+    record, _ = await signed_in(memory, await ordered(memory))
+    record = memory.put(record, accepted_by=AcceptedBy.CODE, is_guest=True)
+    identifier = record.facts.association_id
+    released = await release_tenant(memory.ports, identifier, TENANT, "called back")
+    assert released.facts.accepted_by is AcceptedBy.SUPPORT
+    assert await release_tenant(memory.ports, identifier, TENANT, "again") == released
+
+
 async def test_without_a_sign_in_or_a_reason_no_tenant_is_released(memory: Memory) -> None:
     record = await ordered(memory)
     for tenant_id, reason in (("", "reason"), (TENANT, "reason"), (TENANT, " ")):

@@ -8,7 +8,14 @@ import pytest
 
 from association.answer import Answer
 from association.changes import SAFETY_DELAY
-from association.consent import BACK_OFF, NOT_THE_CUSTOMERS, complete_consent, leave_for_consent
+from association.consent import (
+    BACK_OFF,
+    NOT_THE_CUSTOMERS,
+    complete_consent,
+    leave_for_consent,
+    require_accepted,
+)
+from association.erase import erase_person
 from association.errors import (
     AccountChangedError,
     IdTokenInvalidError,
@@ -389,6 +396,16 @@ async def test_access_seen_once_and_gone_again_is_looked_for_in_the_background(
     assert progress(came_to[0], memory.ports.now(), ()).cause is Cause.ACCESS_AWAITED
     kinds = [(task.kind, delay) for task, delay in memory.tasks.sent]
     assert kinds == [(TaskKind.ACCESS, SAFETY_DELAY), (TaskKind.ACCESS, timedelta(seconds=BACK_OFF[0]))]
+
+
+async def test_a_bound_tenant_stays_accepted_when_the_recorded_address_is_erased(memory: Memory) -> None:
+    record, session = await consented(memory)
+    bound = await confirmed(memory, record)
+    administrator, identifier = bound.facts.administrator, bound.facts.association_id
+    await erase_person(memory.ports, identifier, "asked for", number=administrator)
+    after = await confirmed(memory, memory.record(identifier))
+    assert after.facts.accepted_by is AcceptedBy.DOMAIN
+    require_accepted(after, session)
 
 
 async def test_a_tenant_without_the_domain_that_accepted_it_is_to_be_confirmed(memory: Memory) -> None:

@@ -247,6 +247,18 @@ def test_signing_out_ends_every_copy_of_the_session(world: World) -> None:
     assert answer.status == 403
 
 
+def test_whoever_only_holds_the_link_signs_nobody_out(world: World) -> None:
+    customer, _, link = ordered(world)
+    person = Person(world, customer.account)
+    page = person.signs_in(person.opens(link))
+    stranger = Person(world, customer.account)
+    form = {"form_token": token_of(stranger.opens(link))}
+
+    stranger.browser.post(f"{page.url}/sign-out", form, Origin=world.host)
+
+    assert person.browser.open(page.url).says("account.signed_in")
+
+
 def test_a_sign_in_that_is_repeated_after_signing_out_opens_no_session(world: World) -> None:
     customer, _, link = ordered(world)
     person = Person(world, customer.account)
