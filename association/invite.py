@@ -12,7 +12,7 @@ from association.changes import commit, new_mails
 from association.errors import ConcurrentChangeError, OrderConflictError
 from association.facts import Change, Record
 from association.keys import reference_of
-from association.links import add_link, link_end
+from association.links import add_link, is_link_live, link_end
 from association.order import OrderRequest
 from association.order_rows import create, join
 from association.partition import Mail
@@ -77,10 +77,21 @@ async def _decide(
         return wanted
     if wanted.orders[0].missing:
         return _ask_partner(record, wanted, now)
-    if wanted.facts.link_number:
+    if record is not None and not _needs_link(ports, record):
         return wanted
-    await add_link(ports, association_id, Purpose.ASSOCIATION, 1, ports.settings.link_days)
-    return issue_link(record, wanted, number=1, kid=ports.keys.kid, now=now, days=ports.settings.link_days)
+    number, days = wanted.facts.link_number + 1, ports.settings.link_days
+    await add_link(ports, association_id, Purpose.ASSOCIATION, number, days)
+    return issue_link(record, wanted, number=number, kid=ports.keys.kid, now=now, days=days)
+
+
+def _needs_link(ports: Ports, record: Record) -> bool:
+    """Whether an order is followed by a link: there is none, or it has ended by its date or with a closed
+    order. A bound customer needs none, and what support revoked stays revoked.
+    """
+    facts = record.facts
+    if facts.is_bound or (facts.link_revoked_at and not facts.closed_at):
+        return False
+    return not facts.link_number or not is_link_live(ports, facts)
 
 
 def issue_link(

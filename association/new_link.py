@@ -42,7 +42,9 @@ def read_asked(keys: Keys, text: str) -> str:
             return "email:" + ",".join(keys.address_hints(read_address(typed)))
         except ValueError as error:
             raise RequestInvalidError({"asked": "not_understood"}) from error
-    if not NUMBER.fullmatch(typed) and not read_reference(typed):
+    # a number has a digit, or it may be somebody's name
+    is_number = NUMBER.fullmatch(typed) and any(character.isdigit() for character in typed)
+    if not is_number and not read_reference(typed):
         raise RequestInvalidError({"asked": "not_understood"})
     return f"number:{typed}"
 

@@ -41,6 +41,9 @@ async def deliver(ports: Ports, task: Task) -> None:
     if record is None or not to:
         await _note(ports, task, mail, MailStatus.FAILED, "address_erased")
         return
+    if _is_void(record, mail):
+        await _note(ports, task, mail, MailStatus.FAILED, "link_ended")
+        return
     try:
         values = mail_values(ports, record, mail)
         await ports.post.send(mail.kind, record.facts.language, to, message_id(ports, task), values)
@@ -48,6 +51,13 @@ async def deliver(ports: Ports, task: Task) -> None:
         await _note_failure(ports, task, mail, error)
     else:
         await _note(ports, task, mail, MailStatus.SENT, "")
+
+
+def _is_void(record: Record, mail: Mail) -> bool:
+    """Whether the mail would lead to a link that has been replaced, revoked or closed meanwhile."""
+    facts = record.facts
+    ended = facts.closed_at or facts.link_revoked_at or mail.number != facts.link_number
+    return mail.kind == "invitation" and bool(ended)
 
 
 def _address(ports: Ports, record: Record, mail: Mail) -> str:

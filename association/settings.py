@@ -63,6 +63,7 @@ class Settings:
     mail_from: str
     portal_url: str
     connector_url: str
+    front_door_id: str
     addin_product_id: str
     addin_taskpane_url: str
     support_phone: str
@@ -175,6 +176,10 @@ def _guid(text: str) -> str:
     return text.lower()
 
 
+def _optional_guid(text: str) -> str:
+    return _guid(text) if text else ""
+
+
 def _pem(text: str) -> str:
     # App settings are often single-line: a literal backslash-n stands for a line end there.
     pem = text.replace("\\n", "\n")
@@ -234,6 +239,7 @@ _NAMES: Mapping[str, tuple[Any, ...]] = {
     "mail_from": ("MAIL_FROM", str),
     "portal_url": ("PORTAL_URL", _manifest_origin),
     "connector_url": ("CONNECTOR_URL", _address),
+    "front_door_id": ("FRONT_DOOR_ID", _optional_guid, ""),
     "addin_product_id": ("ADDIN_PRODUCT_ID", _guid),
     "addin_taskpane_url": ("ADDIN_TASKPANE_URL", _taskpane),
     "support_phone": ("SUPPORT_PHONE", str),

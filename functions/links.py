@@ -46,7 +46,7 @@ async def ask(req: func.HttpRequest) -> func.HttpResponse:
         asked = read_asked(ports.keys, typed)
     except RequestInvalidError as error:
         return _new_link(req, ports, typed=typed, problem=error.problems["asked"])
-    await ask_new_link(ports, asked, _caller(req))
+    await ask_new_link(ports, asked, _caller(req, ports.settings.front_door_id))
     return responses.redirect(f"{NEW_LINK}?sent=1", ports.settings)
 
 
@@ -107,14 +107,16 @@ def _visit(nonce: str) -> Visit | None:
     return Visit(association_id="", number=0, until=0, nonce=f"{COOKIE}.{nonce}") if nonce else None
 
 
-def _caller(req: func.HttpRequest) -> str:
+def _caller(req: func.HttpRequest, front_door_id: str) -> str:
     """The caller's network, as Azure's own front end tells it: the address (IPv6: its /64), or "" if unknown.
 
-    Front Door sets X-Azure-ClientIP; without it, App Service appends `address:port` to whatever the caller
-    itself wrote into X-Forwarded-For, so that only the last one can be believed.
+    Our own Front Door, known by its id, sets X-Azure-ClientIP; from anybody else it is the caller's word.
+    App Service appends `address:port` to whatever the caller itself wrote into X-Forwarded-For, so that only
+    the last one can be believed.
     https://learn.microsoft.com/azure/frontdoor/front-door-http-headers-protocol
     """
-    named = req.headers.get("x-azure-clientip", "") or req.headers.get("x-forwarded-for", "")
+    ours = front_door_id and req.headers.get("x-azure-fdid", "").lower() == front_door_id
+    named = req.headers.get("x-azure-clientip" if ours else "x-forwarded-for", "")
     last = named.rpartition(",")[2].strip()
     bare = last.rpartition(":")[0] if "]:" in last or last.count(":") == 1 else last
     try:

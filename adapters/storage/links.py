@@ -5,7 +5,7 @@ Beside each one row in the partition of the day it ends, so that `ended` finds o
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from adapters.storage.connection import RowConflictError
 from adapters.storage.entities import Row, to_properties, to_value
@@ -15,7 +15,7 @@ from association.rows import Link
 
 TABLE = "links"
 ROW_KEY = "link"
-PURGED_DAYS = 31  # how far back `ended` looks; a timer that runs daily leaves nothing older
+DAYS = "ends-"  # begins the partition of each day; links' own are hashes in hex
 TRIES = 10
 
 
@@ -71,11 +71,15 @@ class Links:
 
     async def ended(self, before: datetime, limit: int) -> tuple[tuple[str, Link], ...]:
         """Up to `limit` links that ended on a day before `before`'s (UTC), each with its token's hash."""
-        found: list[tuple[str, Link]] = []
-        for age in range(PURGED_DAYS, 0, -1):
-            day = _day(before - timedelta(days=age))
-            if len(found) < limit:
-                found += await self._ended_on(day, limit - len(found))
+        # read before anything is deleted: the pages under way would lose their place
+        marks = [row async for row in self._tables.between(TABLE, DAYS, _day(before), most=limit)]
+        found = []
+        for mark in marks:
+            link = await self.find(mark.row_key)
+            if link and _day(link.expires_at) == mark.partition_key:
+                found.append((mark.row_key, link))
+            else:  # the link ends later than it did, or is gone
+                await self._tables.delete(TABLE, replace(mark, etag=""))
         return tuple(found)
 
     async def forget(self, token_hash: str, link: Link) -> None:
@@ -83,16 +87,6 @@ class Links:
         # The mark goes last: a purge that is interrupted finds it, and through it the link, again.
         await self._tables.delete(TABLE, Row(partition_key=token_hash, row_key=ROW_KEY))
         await self._tables.delete(TABLE, Row(partition_key=_day(link.expires_at), row_key=token_hash))
-
-    async def _ended_on(self, day: str, limit: int) -> list[tuple[str, Link]]:
-        found = []
-        for mark in [row async for row in self._tables.query(TABLE, day, most=limit)]:
-            link = await self.find(mark.row_key)
-            if link and _day(link.expires_at) == day:
-                found.append((mark.row_key, link))
-            else:  # the link ends later than it did, or is gone
-                await self._tables.delete(TABLE, replace(mark, etag=""))
-        return found
 
     async def _lengthen(self, token_hash: str, until: datetime) -> bool:
         """Whether the standing link ends at `until` or later now; False when it changed meanwhile."""
@@ -111,4 +105,4 @@ class Links:
 
 
 def _day(moment: datetime) -> str:
-    return f"ends-{moment.astimezone(UTC):%Y%m%d}"
+    return f"{DAYS}{moment.astimezone(UTC):%Y%m%d}"

@@ -61,10 +61,28 @@ class Tables:
         with one (https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination).
         """
         check_key(partition_key)
+        wanted = "PartitionKey eq @key and RowKey gt @after" if after else "PartitionKey eq @key"
+        parameters = {"key": partition_key, "after": after} if after else {"key": partition_key}
+        async for row in self._rows(table, wanted, parameters, most):
+            yield row
+
+    async def between(self, table: str, lowest: str, below: str, *, most: int) -> AsyncIterator[Row]:
+        """The first `most` rows of the partitions whose keys are `lowest` or higher, and lower than `below`:
+        partitions that stand side by side, and nothing of the others.
+        """
+        check_key(lowest)
+        check_key(below)
+        wanted = "PartitionKey ge @lowest and PartitionKey lt @below"
+        async for row in self._rows(table, wanted, {"lowest": lowest, "below": below}, most):
+            yield row
+
+    async def _rows(
+        self, table: str, wanted: str, parameters: dict[str, str], most: int | None
+    ) -> AsyncIterator[Row]:
         client = self._client(table)
         pages = client.query_entities(
-            "PartitionKey eq @key and RowKey gt @after" if after else "PartitionKey eq @key",
-            parameters={"key": partition_key, "after": after} if after else {"key": partition_key},
+            wanted,
+            parameters=parameters,
             results_per_page=None if most is None else min(most, LARGEST_PAGE),
         ).by_page()
         left = most

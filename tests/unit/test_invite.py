@@ -226,9 +226,28 @@ async def test_completing_an_order_of_a_closed_association_invites_nobody(memory
 async def test_a_new_order_opens_what_support_had_closed(memory: Memory) -> None:
     memory.put(await ordered(memory), closed_at=NOW)
     again = await ordered(memory, order_number="CMD-2")
-    assert (again.facts.closed_at, again.facts.link_number) == (None, 1)
+    assert (again.facts.closed_at, again.facts.link_number) == (None, 2)
+    assert "invitation-2" in again.outbox
 
 
 async def test_repeating_an_order_leaves_a_closed_association_closed(memory: Memory) -> None:
     memory.put(await ordered(memory), closed_at=NOW)
     assert (await ordered(memory)).facts.closed_at == NOW
+
+
+async def test_an_order_after_the_link_has_expired_brings_the_next_one(memory: Memory) -> None:
+    await ordered(memory)
+    memory.clock.advance(days=memory.ports.settings.link_days)
+    again = await ordered(memory, order_number="CMD-2")
+    assert (again.facts.link_number, again.facts.link_issued_at) == (2, memory.clock())
+    assert set(again.outbox) == {"invitation-1", "invitation-2"}
+    assert (await ordered(memory, order_number="CMD-2")).facts.link_number == 2
+
+
+@pytest.mark.parametrize("facts", [{"link_revoked_at": NOW}, {"generation": 1, "bound_tenant_id": "t"}])
+async def test_an_order_undoes_no_revocation_and_invites_nobody_who_is_bound(
+    memory: Memory, facts: dict[str, Any]
+) -> None:
+    memory.put(await ordered(memory), **facts)
+    memory.clock.advance(days=memory.ports.settings.link_days)
+    assert (await ordered(memory, order_number="CMD-2")).facts.link_number == 1

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import azure.functions as func
 import pytest
 
 from association import limits
@@ -17,10 +18,12 @@ from association.outbox import deliver
 from association.resend import PAUSE
 from association.rows import Purpose, Task, TaskKind
 from association.settings import SigningKey
+from functions import links
 from tests.memory import DOMAIN, ORDER, Memory, ordered
 
 ADMINISTRATOR = f"marie@{DOMAIN}"
 CALLER = "198.51.100.7"
+FRONT_DOOR = "4b0d3a0e-0a44-4f4e-8f0b-1f3f2a7f7c11"
 
 
 @pytest.fixture
@@ -271,3 +274,24 @@ async def test_an_ended_link_names_its_association_to_its_holder(memory: Memory)
     with pytest.raises(LinkExpiredError) as raised:
         await find_link(memory.ports, mailed_token(memory.ports.keys, record.facts), Purpose.ASSOCIATION)
     assert raised.value.values == {"reference": record.facts.reference}
+
+
+@pytest.mark.parametrize("typed", ["Jean Dupont", "DURAND SARL", "CMD"])
+def test_a_name_is_no_number_and_goes_to_no_queue(memory: Memory, typed: str) -> None:
+    with pytest.raises(RequestInvalidError):
+        read_asked(memory.ports.keys, typed)
+
+
+@pytest.mark.parametrize(
+    ("front_door_id", "sent", "caller"),
+    [
+        ("", {"x-azure-clientip": "203.0.113.9", "x-forwarded-for": "198.51.100.9:4711"}, "198.51.100.9"),
+        (FRONT_DOOR, {"x-azure-clientip": "203.0.113.9", "x-azure-fdid": FRONT_DOOR}, "203.0.113.9"),
+        (FRONT_DOOR, {"x-azure-clientip": "203.0.113.9", "x-azure-fdid": "another"}, ""),
+        (FRONT_DOOR, {"x-azure-clientip": "203.0.113.9"}, ""),
+        ("", {"x-azure-clientip": "203.0.113.9", "x-azure-fdid": ""}, ""),
+    ],
+)
+def test_only_our_own_front_door_is_believed(front_door_id: str, sent: dict[str, str], caller: str) -> None:
+    req = func.HttpRequest(method="POST", url="http://localhost:7071/new-link", headers=sent, body=b"")
+    assert links._caller(req, front_door_id) == caller

@@ -198,3 +198,13 @@ async def test_each_kind_has_its_values_and_the_history_has_none_of_them(memory:
     history = repr(missing.events)
     assert "@" not in history
     assert code["code"] not in history.replace(record.facts.association_id, "")
+
+
+@pytest.mark.parametrize("facts", [{"closed_at": NOW}, {"link_revoked_at": NOW}, {"link_number": 2}])
+async def test_a_mail_whose_link_has_ended_meanwhile_is_not_sent(
+    memory: Memory, facts: dict[str, Any]
+) -> None:
+    record = memory.put(await ordered(memory), **facts)
+    await deliver(memory.ports, task_of(record))
+    assert memory.post.sent == []
+    assert (mail_of(memory, record).status, mail_of(memory, record).reason) == ("failed", "link_ended")
