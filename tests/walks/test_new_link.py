@@ -108,7 +108,7 @@ def test_the_answer_is_the_same_whatever_there_is(world: World) -> None:
         order["reference"],
         "0000-0000",
         order["order_number"],
-        "CMD-none",
+        "CMD-0000",
         order["administrator_email"],
         "nobody@nowhere.example",
     ):
