@@ -21,7 +21,7 @@ from association.errors import (
 )
 from association.facts import Change, Record
 from association.further_applications import FurtherApplication
-from association.grants import Standing, grant_of, missing_applications, standing
+from association.grants import Standing, grant_of, is_on_its_way, standing
 from association.legs import Departure, begin_consent, require_same_link
 from association.partition import Event, Grant
 from association.ports import Ports
@@ -36,6 +36,8 @@ ClientRoles = Mapping[str, frozenset[str]]
 async def leave_for_application(ports: Ports, record: Record, session: Session, key: str) -> Departure | None:
     """Begin the admin consent of the application `key`; None when the tenant has granted it already.
 
+    One that support has waived may still be consented to.
+
     Raises PageUnknownError for a key that the settings don't list, ChecksMissingError before the
     prerequisites are met, and as `require_accepted`.
     """
@@ -43,7 +45,7 @@ async def leave_for_application(ports: Ports, record: Record, session: Session, 
     require_accepted(record, session)
     if not record.facts.is_bound and not is_proven(record):
         raise ChecksMissingError(f"association_id={record.facts.association_id}")
-    if application not in missing_applications(record, ports.settings.applications):
+    if standing(record, application, ports.now()) is Standing.PROVEN:
         return None
     departure = await begin_consent(ports, record, session, application)
     await note_departure(ports, record, Leg.APPLICATION)
@@ -75,7 +77,7 @@ async def complete_application(
 async def keep_looking(ports: Ports, record: Record) -> None:
     """Have the background look for every application that is on its way."""
     for application in ports.settings.applications:
-        if standing(record, application, ports.now()) is Standing.AWAITED:
+        if is_on_its_way(record, application, ports.now()):
             await look_later(ports, record.facts.association_id, application.key)
 
 
@@ -117,7 +119,7 @@ async def look_for_grant(ports: Ports, task: Task) -> None:
     application = _find(ports, task.key)
     if record is None or application is None:
         return
-    if standing(record, application, ports.now()) is not Standing.AWAITED:
+    if not is_on_its_way(record, application, ports.now()):
         return
     tenant_id = record.facts.bound_tenant_id or record.facts.tenant_id
     found = await read_roles(ports, tenant_id, (application,))
@@ -181,6 +183,7 @@ def _refused(
         at=now,
         refused_at=now,
         refusal=str(answer),
+        waived_at=before.waived_at if before else None,
     )
     return (refused,)
 
@@ -215,7 +218,7 @@ async def _note_seen(
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
-        if standing(current, application, now) is not Standing.AWAITED:
+        if not is_on_its_way(current, application, now):
             return None
         if (current.facts.bound_tenant_id or current.facts.tenant_id) != tenant_id:
             return None

@@ -19,6 +19,7 @@ class Standing(StrEnum):
     AWAITED = "awaited"
     MISSING = "missing"
     PROVEN = "proven"
+    WAIVED = "waived"
 
 
 def grant_of(record: Record, application: FurtherApplication) -> Grant | None:
@@ -28,22 +29,42 @@ def grant_of(record: Record, application: FurtherApplication) -> Grant | None:
 
 
 def standing(record: Record, application: FurtherApplication, now: datetime) -> Standing:
-    """Where the tenant stands with `application`: missing means consented to, but never seen to work."""
+    """Where the tenant stands with `application`: missing means consented to, but never seen to work.
+
+    A waiver covers everything but a proof.
+    """
     grant = grant_of(record, application)
     if grant is None:
         return Standing.TO_CONSENT
     if grant.proven_at:
         return Standing.PROVEN
+    if grant.waived_at:
+        return Standing.WAIVED
     if grant.refused_at:
         return Standing.REFUSED
     if grant.consented_at is None:
         return Standing.TO_CONSENT
-    return Standing.AWAITED if now - grant.consented_at <= PROPAGATION_LIMIT else Standing.MISSING
+    return Standing.AWAITED if _may_still_come(grant, now) else Standing.MISSING
+
+
+def is_on_its_way(record: Record, application: FurtherApplication, now: datetime) -> bool:
+    """Whether a consent is still to be seen working: of a waived application too, which nobody waits for."""
+    grant = grant_of(record, application)
+    return grant is not None and not grant.proven_at and _may_still_come(grant, now)
+
+
+def _may_still_come(grant: Grant, now: datetime) -> bool:
+    """A refusal is noted without the consent before it."""
+    return grant.consented_at is not None and now - grant.consented_at <= PROPAGATION_LIMIT
 
 
 def missing_applications(
     record: Record, applications: tuple[FurtherApplication, ...]
 ) -> tuple[FurtherApplication, ...]:
-    """Those of `applications` that the tenant has not been seen to grant."""
+    """Those of `applications` that the tenant has not been seen to grant and still has to."""
     grants = {application.key: grant_of(record, application) for application in applications}
-    return tuple(each for each in applications if not ((grant := grants[each.key]) and grant.proven_at))
+    return tuple(
+        each
+        for each in applications
+        if not ((grant := grants[each.key]) and (grant.proven_at or grant.waived_at))
+    )

@@ -91,7 +91,8 @@ class Grant:
     """An `app:<key>` row: what a tenant has granted to one further application.
 
     `consented_at` is the redirect's word, a hint; `proven_at` is when its service principal was seen to hold
-    every required role. `missing` names the roles it lacked when it was last looked at.
+    every required role. `missing` names the roles it lacked when it was last looked at. `waived_at` is when
+    support decided that this tenant need not grant it.
     """
 
     key: str
@@ -102,6 +103,7 @@ class Grant:
     refusal: str = ""
     proven_at: datetime | None = None
     missing: str = ""
+    waived_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from association.facts import AcceptedBy, Facts, Record
 from association.further_applications import FurtherApplication
-from association.grants import PROPAGATION_LIMIT, Standing, standing
+from association.grants import PROPAGATION_LIMIT, Standing, grant_of, standing
 from association.partition import Check, Mail, MailStatus, Prerequisite, Result
 from association.rows import Leg
 from association.steps import Cause, Progress, State, Step, StepState, Who
@@ -159,17 +159,23 @@ def _applications(record: Record, now: datetime, applications: tuple[FurtherAppl
     facts, step, administrator = record.facts, Step.APPLICATIONS, Who.ADMINISTRATOR
     checked_at = _checked_at(record) or facts.created_at
     stands = [standing(record, application, now) for application in applications]
-    missing = [stand for stand in stands if stand is not Standing.PROVEN]
+    missing = [stand for stand in stands if stand not in (Standing.PROVEN, Standing.WAIVED)]
     if facts.left_at and facts.left_leg == Leg.APPLICATION:
         return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
     if not missing:
-        proven = [grant.proven_at for grant in record.grants.values() if grant.proven_at]
-        return _Position(step, Cause.READY_TO_BIND, administrator, max([checked_at, *proven]))
+        settled = [_settled_at(record, application) or checked_at for application in applications]
+        return _Position(step, Cause.READY_TO_BIND, administrator, max([checked_at, *settled]))
     if all(stand is Standing.AWAITED for stand in missing):
         return _Position(step, Cause.APPLICATIONS_AWAITED, Who.MICROSOFT, checked_at, State.WAITING)
     if any(stand is Standing.REFUSED for stand in missing):
         return _blocked(step, Cause.APPLICATIONS_REFUSED, administrator, checked_at)
     return _Position(step, Cause.APPLICATIONS_TO_CONSENT, administrator, checked_at)
+
+
+def _settled_at(record: Record, application: FurtherApplication) -> datetime | None:
+    """Since when nothing more is wanted of the application."""
+    grant = grant_of(record, application)
+    return (grant.proven_at or grant.waived_at) if grant else None
 
 
 def _steps(record: Record, position: _Position) -> tuple[StepState, ...]:

@@ -14,6 +14,7 @@ from association.release import release_tenant
 from association.renew import renew_link, renew_share
 from association.resend import resend_for_support
 from association.revoke import revoke_association_link, revoke_share_link
+from association.waive import waive_application
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api
@@ -72,6 +73,20 @@ async def release(req: func.HttpRequest) -> func.HttpResponse:
 
     async def verb(ports: Ports, association_id: str, reason: str) -> Record:
         return await release_tenant(ports, association_id, tenant_id, reason)
+
+    return await _done(req, body, verb)
+
+
+@bp.function_name("support_waive_application")
+@bp.route("support/associations/{id}/waive-application", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@json_api
+async def waive(req: func.HttpRequest) -> func.HttpResponse:
+    """Require a further application no longer of the tenant that is signed in or bound."""
+    body = read_object(req, ("reason", "application"))
+    key = text_of(body, "application")
+
+    async def verb(ports: Ports, association_id: str, reason: str) -> Record:
+        return await waive_application(ports, association_id, key, reason)
 
     return await _done(req, body, verb)
 

@@ -37,6 +37,7 @@ def fill_applications(visitor: Visitor, where: Progress) -> dict[str, Any]:
         "next": still_open[0] if still_open else None,
         "open_count": len(still_open),
         "awaited": any(line.standing is Standing.AWAITED for line in lines),
+        "waived": any(line.standing is Standing.WAIVED for line in lines),
         "is_bound": visitor.facts.is_bound,
         "can_finish": where.cause is Cause.READY_TO_BIND,
         "refresh_seconds": REFRESH_SECONDS,
@@ -48,7 +49,11 @@ def _line(visitor: Visitor, application: FurtherApplication) -> Line:
     grant = grant_of(visitor.record, application)
     at = None
     if grant is not None:
-        by_standing = {Standing.PROVEN: grant.proven_at, Standing.REFUSED: grant.refused_at}
+        by_standing = {
+            Standing.PROVEN: grant.proven_at,
+            Standing.REFUSED: grant.refused_at,
+            Standing.WAIVED: grant.waived_at,
+        }
         at = by_standing.get(stands, grant.consented_at)
     permissions = tuple((role, _is_known(role)) for role in sorted(application.roles))
     return Line(application, stands, at, permissions)

@@ -150,8 +150,7 @@ def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> 
         "title": texts.text(language, f"error.{error.code}.title", **error.values),
         "status": status,
         "detail": " ".join(
-            texts.text(language, f"error.{error.code}.{part}", **error.values)
-            for part in ("cause", "remedy")
+            texts.text(language, f"error.{error.code}.{part}", **error.values) for part in ("cause", "remedy")
         ),
         "code": error.code,
         "reference": reference,

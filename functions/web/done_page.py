@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from association.facts import Record
-from association.grants import missing_applications
+from association.grants import Standing, missing_applications, standing
 from association.links import share_token
 from association.partition import Event
 from association.share import ShareState, share_state
@@ -38,12 +38,14 @@ class Share:
 def fill_done(visitor: Visitor, _: Progress) -> dict[str, Any]:
     """The values of templates/pages/done.html."""
     facts, settings = visitor.facts, visitor.ports.settings
-    missing = missing_applications(visitor.record, settings.applications)
+    now, listed = visitor.ports.now(), settings.applications
     return {
         "bound_at": facts.bound_at,
         "download": f"{visitor.path}/sage-contact.xml",
-        "applications": tuple(each for each in settings.applications if each not in missing),
-        "missing_applications": missing,
+        "applications": tuple(
+            each for each in listed if standing(visitor.record, each, now) is Standing.PROVEN
+        ),
+        "missing_applications": missing_applications(visitor.record, listed),
         "share": _share(visitor),
         "connector_url": settings.connector_url,
         "partner_name": facts.partner_name,

@@ -152,6 +152,7 @@ def _application(record: Record, application: FurtherApplication, ports: Ports) 
         "refused_at": time_text(grant.refused_at) if grant else None,
         "refusal": grant.refusal if grant else "",
         "proven_at": time_text(grant.proven_at) if grant else None,
+        "waived_at": time_text(grant.waived_at) if grant else None,
         "at": time_text(grant.at) if grant else None,
     }
 

@@ -147,7 +147,9 @@ def _unpack(packed: Path, cache: Path, folder: Path) -> None:
             _decompress(packed / f"{name}.tar.br", archive)
             archive.seek(0)
             with tarfile.open(fileobj=archive) as tar:
-                tar.extractall(making, filter="data")
+                # the archives are those of the lock file; 3.11.3 and before know no filters
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                tar.extractall(making)  # noqa: S202 - of the lock file's own archives
     (making / "part.tar").unlink()
     (making / "fonts.conf").write_text(FONTS.format(folder), encoding="utf-8")
     try:

@@ -107,6 +107,8 @@ def prepared(case: Case[Any], order: dict[str, Any]) -> Case[Any]:
         case.body["azure_ad_users"] = case.body.get("office365_users")
     if is_good(case) and isinstance(case.body, dict) and case.operation.label.endswith("release-tenant"):
         case.body["tenant_id"] = order["tenant_id"]
+    if is_good(case) and isinstance(case.body, dict) and case.operation.label.endswith("waive-application"):
+        case.body["application"] = FURTHER_APPLICATIONS[0]["key"]
     return case
 
 
@@ -224,7 +226,15 @@ PATHS = (
     "/support/associations/search",
     *(
         f"/support/associations/{'0' * 32}/{verb}"
-        for verb in ("renew-link", "revoke-link", "resend-link", "close", "release-tenant", "erase-person")
+        for verb in (
+            "renew-link",
+            "revoke-link",
+            "resend-link",
+            "close",
+            "release-tenant",
+            "waive-application",
+            "erase-person",
+        )
     ),
 )
 

@@ -286,7 +286,7 @@ def anybodys_cases() -> Iterator[Case]:
         shown = {"typed": "", "problem": "", "sent": False, **values}
         yield f"new_link-{name}", "new_link", {**anybody, **shown}
     times = {"idle_minutes": 30, "session_hours": 8, "visit_hours": 12, "flow_minutes": 15}
-    days = {"link_days": 30, "share_days": 90, "retention_days": 1095}
+    days = {"link_days": 30, "share_days": 90, "retention_days": 100}
     yield "privacy", "privacy", {**anybody, **times, **days}
 
 

@@ -88,6 +88,48 @@ def test_what_one_refuses_leaves_the_others(world: World) -> None:
     assert person.authorises(page, "contact").is_headed("done.title")
 
 
+def test_what_support_waives_is_required_no_longer(world: World) -> None:
+    customer, person, page = arrived(world)
+    page = person.authorises(page, "contact")
+    page = person.authorises(page, "automate", "cancel")
+    assert page.says("applications.why_all")
+    assert stands(world, customer)[1] == "applications_refused"
+    identifier = world.support(order_number=customer.order["order_number"])["association_id"]
+    waive, reason = f"/support/associations/{identifier}/waive-application", "agendas non liés"
+
+    refused = world.post(waive, {"application": "automate"}).json()["errors"][0]
+    assert (refused["field"], refused["code"]) == ("reason", "missing")
+    other = world.post(waive, {"application": "nobody", "reason": reason}).json()["errors"][0]
+    assert (other["field"], other["code"]) == ("application", "application_unknown")
+    answer, again = (world.post(waive, {"application": "automate", "reason": reason}) for _ in range(2))
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == again.json()
+    assert answer.json()["missing"] == ["binding"]
+    assert answer.json()["applications"][1]["standing"] == "waived"
+    newest = answer.json()["events"][0]
+    assert (newest["what"], newest["by"], newest["old"]) == ("application_waived", "support", reason)
+
+    shown = person.browser.open(page.url)
+    assert shown.is_headed("applications.settled")
+    assert states(shown) == ["autorisée", "non requise"]
+    assert shown.says("applications.waived.at")
+    # the page that was open all the while ends it, too
+    done = person.checks_again(page)
+    assert done.is_headed("done.title")
+    assert f"{LISTED[0]['name']} est autorisée" in granted(done)
+    assert LISTED[1]["name"] not in granted(done)
+    assert not done.says("done.missing")
+    # and the customer may think again
+    page = person.browser.open(f"{done.url}/applications")
+    assert states(person.authorises(page, "automate")) == ["autorisée", "autorisée"]
+    assert LISTED[1]["name"] in granted(person.browser.open(done.url))
+
+
+def granted(page: Page) -> str:
+    """What the last page lists as working."""
+    return " ".join(element.text_content() for element in page.document.xpath("//ul[@class='ticks']"))
+
+
 def test_only_what_is_missing_is_asked_for(world: World) -> None:
     customer, person, page = arrived(world)
     page = person.authorises(page, "contact")

@@ -32,7 +32,8 @@ def test_the_times_are_those_of_the_settings(world: World) -> None:
     values = world.settings["Values"]
     for name, usual in (("LINK_DAYS", "30"), ("SHARE_DAYS", "90")):
         assert f"{values.get(name, usual)} jours ;" in page.words
-    assert f"effacés {values.get('RETENTION_DAYS', '1095')} jours après" in page.words
+    assert "RETENTION_DAYS" not in values
+    assert "effacés 3 ans après" in page.words
 
 
 def test_every_cookie_that_is_set_is_told_with_its_true_time(world: World) -> None:
