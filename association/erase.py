@@ -1,6 +1,6 @@
 """A person is erased: row, look-ups, mails not yet sent. The history stays, nameless (rule S11)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from association.changes import change, changed
@@ -40,8 +40,17 @@ async def erase_person(
     return await erase(ports, record, tuple(meant), event)
 
 
-async def erase(ports: Ports, record: Record, people: tuple[Person, ...], event: Event) -> Erased:
-    """Erase `people` of `record`, with `event` in the history, which then names their numbers."""
+async def erase(
+    ports: Ports,
+    record: Record,
+    people: tuple[Person, ...],
+    event: Event,
+    still: Callable[[Record], bool] = lambda _: True,
+) -> Erased:
+    """Erase `people` of `record`, with `event` in the history, which then names their numbers.
+
+    `still` is asked of the very record that is written over; where it says no, nobody is erased.
+    """
     numbers = tuple(person.number for person in people)
     others = (person for person in record.people.values() if person.number not in numbers)
     # first, for who is interrupted here finds the people again
@@ -50,6 +59,8 @@ async def erase(ports: Ports, record: Record, people: tuple[Person, ...], event:
             await ports.lookups.remove("email", hint, record.facts.association_id)
 
     def decide(current: Record) -> Change | None:
+        if not still(current):
+            return None
         if not any(current.person(number) != Person(number=number) for number in numbers):
             return None
         return _erasure(current, numbers, event)

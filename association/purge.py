@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from association.erase import erase
+from association.errors import AssociationError
 from association.facts import Record
 from association.limits import codes_of_link
 from association.partition import Event
@@ -18,16 +19,23 @@ async def purge(ports: Ports) -> None:
     """Delete expired flows, yesterday's counters, and links that ended `RETENTION_DAYS` ago.
 
     With the last link of an association that never came to its end, the people in it are erased. At most
-    a thousand rows of each kind; the next night goes on.
+    a thousand rows of each kind; the next night goes on. One that fails stops none of the others: its error
+    is raised at the end.
     """
     now = ports.now()
     await ports.flows.purge(now - FLOWS_KEPT, AT_ONCE)
     await ports.limits.purge(now - COUNTERS_KEPT, AT_ONCE)
     kept = timedelta(days=ports.settings.retention_days)
+    failed: AssociationError | None = None
     for token_hash, link in await ports.links.ended(now - kept, AT_ONCE):
-        # what the link was the reason for goes first: who is interrupted finds the link again
-        await _end(ports, link)
-        await ports.links.forget(token_hash, link)
+        try:
+            # what the link was the reason for goes first: who is interrupted finds the link again
+            await _end(ports, link)
+            await ports.links.forget(token_hash, link)
+        except AssociationError as error:
+            failed = error
+    if failed:
+        raise failed
 
 
 async def _end(ports: Ports, link: Link) -> None:
@@ -38,7 +46,8 @@ async def _end(ports: Ports, link: Link) -> None:
     record = await ports.associations.read(link.association_id)
     if record and _is_abandoned(record, number) and record.people:
         event = Event(what="people_erased", at=ports.now(), by="retention")
-        await erase(ports, record, tuple(record.people.values()), event)
+        people = tuple(record.people.values())
+        await erase(ports, record, people, event, lambda current: _is_abandoned(current, number))
 
 
 def _is_abandoned(record: Record, number: int) -> bool:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from association.acceptance import ask_acceptance
+from association.errors import StorageUnavailableError
 from association.facts import Record
 from association.links import add_link
 from association.purge import purge
@@ -153,3 +154,36 @@ async def test_people_erased_before_are_not_erased_again(memory: Memory) -> None
     memory.clock.at += LINK + KEPT + timedelta(days=1)
     await purge(memory.ports)
     assert memory.record(id_of(record)) == record
+
+
+async def test_a_link_that_cannot_be_purged_stops_none_of_the_others(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await ordered(memory)
+    await ordered(memory, order_number="CMD-2", customer_number="C-2")
+    memory.clock.at += LINK + KEPT + timedelta(days=1)
+    read = memory.associations.read
+
+    async def broken(association_id: str) -> Record | None:
+        if association_id == id_of(first):
+            raise StorageUnavailableError
+        return await read(association_id)
+
+    monkeypatch.setattr(memory.associations, "read", broken)
+    with pytest.raises(StorageUnavailableError):
+        await purge(memory.ports)
+    (left,) = memory.links.rows.values()
+    assert left.association_id == id_of(first)
+
+
+async def test_whoever_is_sent_a_new_link_meanwhile_is_not_erased(memory: Memory) -> None:
+    record = await ordered(memory)
+    memory.clock.at += LINK + KEPT + timedelta(days=1)
+
+    async def renews() -> object:
+        memory.associations.interference = None
+        return await renew_link(memory.ports, id_of(record), "Demandé au téléphone")
+
+    memory.associations.interference = renews
+    await purge(memory.ports)
+    assert DOMAIN in repr(memory.record(id_of(record)).people)
