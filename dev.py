@@ -191,11 +191,13 @@ def explain_os_error(error: OSError) -> str:
 
 def checks(fast: bool) -> list[tuple[str, list[str]]]:
     """Title and module call of every stage of `test`."""
+    # long tests stand side by side in their files: whoever is done takes over some of the other's
+    pytest = ["pytest", "-q", "-n", "2", "--dist", "worksteal"]
     return [
         ("format", ["ruff", "format", "--check", "--quiet", "."]),
         ("lint", ["ruff", "check", "--quiet", "."]),
         ("types", ["mypy"]),
-        ("tests", ["pytest", "-q", "-n", "2", *(["tests/unit", "tests/contract"] if fast else [])]),
+        ("tests", [*pytest, *(["tests/unit", "tests/contract"] if fast else [])]),
     ]
 
 
