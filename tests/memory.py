@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from association.associate import bind
 from association.errors import (
     ConcurrentChangeError,
     FlowBusyError,
@@ -582,3 +583,11 @@ def expects(memory: Memory) -> Memory:
     """The recorded address's domain is the customer's tenant."""
     memory.entra.domains[DOMAIN] = TENANT
     return memory
+
+
+async def bound(memory: Memory) -> tuple[Record, Session]:
+    """A bound association, and the session in which it was."""
+    record, session = await signed_in(memory, await ordered(memory))
+    record = memory.put(record, access_proven_at=NOW, consented_at=NOW)
+    record = await bind(memory.ports, record, identity(memory), tenant_facts(), lambda _: True)
+    return record, replace(session, generation=record.facts.generation)

@@ -1,13 +1,11 @@
 """Who may act for an associated organisation: the portal and the share link are not every colleague's."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from association.administrator import is_administrator
-from association.associate import bind
 from association.errors import AdministratorNeededError
 from association.facts import Record
 from association.handover import hand_over
@@ -16,14 +14,11 @@ from association.session import Session
 from association.share import renew_own_share, revoke_share
 from association.sign_out import continue_anyway
 from tests.memory import (
-    NOW,
     OTHER_PERSON,
     Memory,
+    bound,
     expects,
-    identity,
-    ordered,
     signed_in,
-    tenant_facts,
 )
 
 Verb = Callable[[Ports, Record, Session], Awaitable[Any]]
@@ -37,13 +32,6 @@ VERBS: dict[str, Verb] = {
 @pytest.fixture
 def memory() -> Memory:
     return expects(Memory())
-
-
-async def bound(memory: Memory) -> tuple[Record, Session]:
-    record, session = await signed_in(memory, await ordered(memory))
-    record = memory.put(record, access_proven_at=NOW, consented_at=NOW)
-    record = await bind(memory.ports, record, identity(memory), tenant_facts(), lambda _: True)
-    return record, replace(session, generation=record.facts.generation)
 
 
 async def colleague(memory: Memory, record: Record, **changes: Any) -> tuple[Record, Session]:

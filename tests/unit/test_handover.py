@@ -4,36 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from association.associate import bind
 from association.errors import NotBoundError, PortalUnavailableError
-from association.facts import Record
 from association.handover import hand_over
-from association.session import Session
 from tests.memory import (
     NOW,
     OTHER_TENANT,
     PERSON,
     TENANT,
     Memory,
+    bound,
     expects,
-    identity,
     ordered,
     signed_in,
-    tenant_facts,
 )
 
 
 @pytest.fixture
 def memory() -> Memory:
     return expects(Memory())
-
-
-async def bound(memory: Memory) -> tuple[Record, Session]:
-    """A bound association, and the session in which it was."""
-    record, session = await signed_in(memory, await ordered(memory))
-    record = memory.put(record, access_proven_at=NOW, consented_at=NOW)
-    record = await bind(memory.ports, record, identity(memory), tenant_facts(), lambda _: True)
-    return record, replace(session, generation=record.facts.generation)
 
 
 async def test_the_claims_say_who_by_whom_for_whom_and_for_one_minute(memory: Memory) -> None:
