@@ -20,7 +20,7 @@ from association.errors import (
     PageUnknownError,
 )
 from association.facts import Change, Record
-from association.further_applications import FurtherApplication
+from association.further_applications import FurtherApplication, find_application
 from association.grants import Standing, grant_of, is_on_its_way, standing
 from association.legs import Departure, begin_consent, require_same_link
 from association.partition import Event, Grant
@@ -98,7 +98,7 @@ def seen(record: Record, application: FurtherApplication, found: ClientRoles | N
     could not be read, takes nothing back.
     """
     before = grant_of(record, application) or Grant(
-        key=application.key, tenant_id=record.facts.bound_tenant_id or record.facts.tenant_id, at=now
+        key=application.key, tenant_id=record.facts.present_tenant_id, at=now
     )
     if found is None and before.proven_at:
         return before
@@ -116,12 +116,12 @@ def _is_held(application: FurtherApplication, found: ClientRoles) -> bool:
 async def look_for_grant(ports: Ports, task: Task) -> None:
     """The background's turn: look once at the application `task.key`; come back while it may still come."""
     record = await ports.associations.read(task.association_id)
-    application = _find(ports, task.key)
+    application = find_application(ports.settings.applications, task.key)
     if record is None or application is None:
         return
     if not is_on_its_way(record, application, ports.now()):
         return
-    tenant_id = record.facts.bound_tenant_id or record.facts.tenant_id
+    tenant_id = record.facts.present_tenant_id
     found = await read_roles(ports, tenant_id, (application,))
     if found is not None and seen(record, application, found, ports.now()).proven_at:
         await _note_seen(ports, record, application, found, tenant_id)
@@ -135,12 +135,8 @@ async def look_later(ports: Ports, association_id: str, key: str, delay: timedel
     await ports.tasks.send(Task(kind=TaskKind.APPLICATION, association_id=association_id, key=key), delay)
 
 
-def _find(ports: Ports, key: str) -> FurtherApplication | None:
-    return next((each for each in ports.settings.applications if each.key == key), None)
-
-
 def _known(ports: Ports, key: str) -> FurtherApplication:
-    application = _find(ports, key)
+    application = find_application(ports.settings.applications, key)
     if application is None:
         raise PageUnknownError("kind=application")
     return application
@@ -179,7 +175,7 @@ def _refused(
         return ()
     refused = Grant(
         key=application.key,
-        tenant_id=record.facts.bound_tenant_id or record.facts.tenant_id,
+        tenant_id=record.facts.present_tenant_id,
         at=now,
         refused_at=now,
         refusal=str(answer),
@@ -220,7 +216,7 @@ async def _note_seen(
     def decide(current: Record) -> Change | None:
         if not is_on_its_way(current, application, now):
             return None
-        if (current.facts.bound_tenant_id or current.facts.tenant_id) != tenant_id:
+        if current.facts.present_tenant_id != tenant_id:
             return None
         event = Event(what="application_proven", at=now, by="microsoft", new=application.key)
         return replace(changed(current, event), grants=(seen(current, application, found, now),))
@@ -230,4 +226,4 @@ async def _note_seen(
 
 def _is_of(flow: Flow, record: Record) -> bool:
     """Whether the leg was of the tenant that the record is about."""
-    return flow.tenant_id == (record.facts.bound_tenant_id or record.facts.tenant_id)
+    return flow.tenant_id == record.facts.present_tenant_id

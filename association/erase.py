@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from association.changes import change, changed
-from association.errors import AssociationUnknownError
 from association.facts import Change, Record
 from association.partition import Event, Mail, MailStatus, Person
 from association.ports import Ports
-from association.support import checked_reason, known_id
+from association.support import checked_reason, known_record
 
 ADDRESS_ERASED = "address_erased"
 
@@ -30,10 +29,7 @@ async def erase_person(
     AssociationUnknownError.
     """
     event = Event(what="person_erased", at=ports.now(), by="support", new=checked_reason(reason))
-    identifier = known_id(association_id)
-    record = await ports.associations.read(identifier)
-    if record is None:
-        raise AssociationUnknownError(f"association_id={identifier}")
+    record = await known_record(ports, association_id)
     known = tuple(person for person in record.people.values() if _addresses([person]) or person.name)
     wanted = {_folded(address)} - {""} or _addresses(person for person in known if person.number == number)
     meant = (person for person in known if person.number == number or _addresses([person]) & wanted)

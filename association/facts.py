@@ -86,6 +86,11 @@ class Facts:
         """Whether a tenant is bound."""
         return self.generation > 0
 
+    @property
+    def present_tenant_id(self) -> str:
+        """The tenant that is bound, or else the one that is signed in; "" before anybody has signed in."""
+        return self.bound_tenant_id or self.tenant_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

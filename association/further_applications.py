@@ -52,6 +52,11 @@ def parse_applications(text: str) -> tuple[FurtherApplication, ...]:
     return found
 
 
+def find_application(applications: tuple[FurtherApplication, ...], key: str) -> FurtherApplication | None:
+    """The one of `applications` that has this key."""
+    return next((each for each in applications if each.key == key), None)
+
+
 def _application(item: Any) -> FurtherApplication:
     if not isinstance(item, dict) or item.keys() != FIELDS:
         raise ValueError("fields")

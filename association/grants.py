@@ -25,7 +25,7 @@ class Standing(StrEnum):
 def grant_of(record: Record, application: FurtherApplication) -> Grant | None:
     """The grant of the tenant that is bound, or else signed in; what another tenant granted says nothing."""
     facts, grant = record.facts, record.grants.get(application.key)
-    return grant if grant and grant.tenant_id == (facts.bound_tenant_id or facts.tenant_id) else None
+    return grant if grant and grant.tenant_id == facts.present_tenant_id else None
 
 
 def standing(record: Record, application: FurtherApplication, now: datetime) -> Standing:

@@ -1,7 +1,7 @@
 """Support issues a new link, of either kind, and the one before ends."""
 
 from association.changes import Decide, change, changed
-from association.errors import AssociationUnknownError, RequestInvalidError
+from association.errors import RequestInvalidError
 from association.facts import Change, Record
 from association.invite import issue_link
 from association.links import add_link, mailed_token
@@ -9,7 +9,7 @@ from association.partition import Event
 from association.ports import Ports
 from association.rows import Purpose
 from association.share import end_link, issue_share
-from association.support import checked_reason, known_id
+from association.support import checked_reason, known_record
 
 
 async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
@@ -19,7 +19,7 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
     address is recorded, and AssociationUnknownError.
     """
     given = checked_reason(reason)
-    record = await _known(ports, association_id)
+    record = await known_record(ports, association_id)
     missing = _never_invited_for(record) or _nobody_to_mail(record)
     if missing:
         raise RequestInvalidError(dict.fromkeys(missing, "missing"))
@@ -37,16 +37,8 @@ async def renew_share(ports: Ports, association_id: str, reason: str) -> Record:
     Raises RequestInvalidError for a missing reason, AssociationUnknownError, NotBoundError, OrderClosedError.
     """
     given = checked_reason(reason)
-    record = await _known(ports, association_id)
+    record = await known_record(ports, association_id)
     return await issue_share(ports, record, by="support", reason=given, mailed=True)
-
-
-async def _known(ports: Ports, association_id: str) -> Record:
-    identifier = known_id(association_id)
-    record = await ports.associations.read(identifier)
-    if record is None:
-        raise AssociationUnknownError(f"association_id={identifier}")
-    return record
 
 
 def _never_invited_for(record: Record) -> tuple[str, ...]:

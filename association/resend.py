@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from association.changes import SAFETY_DELAY, change, changed
 from association.errors import (
-    AssociationUnknownError,
     LinkExpiredError,
     LinkRevokedError,
     OrderClosedError,
@@ -15,7 +14,7 @@ from association.facts import Change, Facts, Record
 from association.partition import Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
-from association.support import checked_reason, known_id
+from association.support import checked_reason, known_record
 
 # A request that is repeated meets the mail it made (rule R1).
 PAUSE = timedelta(minutes=10)
@@ -61,10 +60,7 @@ async def resend_for_support(ports: Ports, association_id: str, reason: str) -> 
     Raises RequestInvalidError for a missing reason, AssociationUnknownError, and as `resend_link` does.
     """
     event = Event(what="link_resent", at=ports.now(), by="support", new=checked_reason(reason))
-    identifier = known_id(association_id)
-    record = await ports.associations.read(identifier)
-    if record is None:
-        raise AssociationUnknownError(f"association_id={identifier}")
+    record = await known_record(ports, association_id)
     return await resend_link(ports, record, event)
 
 

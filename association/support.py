@@ -70,6 +70,15 @@ def known_id(text: str) -> str:
     return identifier
 
 
+async def known_record(ports: Ports, association_id: str) -> Record:
+    """The association that support names by its id. Raises AssociationUnknownError."""
+    identifier = known_id(association_id)
+    record = await ports.associations.read(identifier)
+    if record is None:
+        raise AssociationUnknownError(f"association_id={identifier}")
+    return record
+
+
 def _as_id(text: str) -> str:
     lower = text.strip().lower()
     return lower if ASSOCIATION_ID.fullmatch(lower) else ""

@@ -6,7 +6,7 @@ from datetime import datetime
 from association.changes import change, changed
 from association.errors import RequestInvalidError
 from association.facts import Change, Record
-from association.further_applications import FurtherApplication
+from association.further_applications import FurtherApplication, find_application
 from association.grants import grant_of
 from association.partition import Event, Grant
 from association.ports import Ports
@@ -21,12 +21,12 @@ async def waive_application(ports: Ports, association_id: str, key: str, reason:
     settings don't list, or where nobody has signed in yet; AssociationUnknownError.
     """
     given, now = checked_reason(reason), ports.now()
-    application = next((each for each in ports.settings.applications if each.key == key), None)
+    application = find_application(ports.settings.applications, key)
     if application is None:
         raise RequestInvalidError({"application": "application_unknown"})
 
     def decide(current: Record) -> Change | None:
-        if not (current.facts.bound_tenant_id or current.facts.tenant_id):
+        if not current.facts.present_tenant_id:
             raise RequestInvalidError({"tenant_id": "not_signed_in"})
         waived = _waived(current, application, now)
         if waived is None:
@@ -40,7 +40,7 @@ async def waive_application(ports: Ports, association_id: str, key: str, reason:
 def _waived(record: Record, application: FurtherApplication, now: datetime) -> Grant | None:
     before = grant_of(record, application) or Grant(
         key=application.key,
-        tenant_id=record.facts.bound_tenant_id or record.facts.tenant_id,
+        tenant_id=record.facts.present_tenant_id,
         at=now,
         missing=" ".join(sorted(application.roles)),
     )

@@ -36,7 +36,7 @@ def support_view(record: Record, ports: Ports) -> dict[str, Any]:
         "administrator_email": record.person(facts.administrator).email,
         "account": record.person(facts.account).username,
         "people": [_person(person) for person in record.people.values()],
-        "tenant_id": facts.bound_tenant_id or facts.tenant_id,
+        "tenant_id": facts.present_tenant_id,
         "bound_at": time_text(facts.bound_at),
         "generation": facts.generation,
         "bindings": [_binding(binding) for binding in record.bindings.values()],
