@@ -1,7 +1,7 @@
-"""The two commands: `python3 dev.py demo` and `python3 dev.py test` (Windows: `py dev.py ...`).
+"""The two commands: `python3 dev.py demo` and `python3 dev.py test` (Windows: `py dev.py ...`); a few more.
 
 Makes everything the repository needs inside of it (.venv, node_modules) from the lock files, once, then hands
-over to `python -m sandbox` or to the checks. Standard library only. Indexes, proxies and certificates are
+over to the command's module or to the checks. Standard library only. Indexes, proxies and certificates are
 whatever pip and npm are configured to use.
 """
 
@@ -38,6 +38,14 @@ CAUSES = {
     r"|getaddrinfo|NewConnectionError|NameResolution|Max retries|unreachable|Connection (refused|reset)"
     r"|Temporary failure|timed? ?out|ENOTFOUND|EAI_AGAIN|No matching distribution",
 }
+# What runs a command in the environment; further arguments go through.
+MODULES = {
+    "demo": ("sandbox", "demo"),
+    "sandbox": ("sandbox", "parts"),
+    "package": ("deployment",),
+    "bench": ("bench",),
+    "storm": ("tests.storm",),
+}
 AGAIN = ", then run the command again."
 
 
@@ -56,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.chdir(ROOT)
         if options.command == "test":
             return run_checks(python, options.fast)
-        command = "parts" if options.command == "sandbox" else options.command
-        return _hand_over([str(python), "-m", "sandbox", command, *rest])
+        return _hand_over([str(python), "-m", *MODULES[options.command], *rest])
     except SetupError as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
@@ -191,8 +198,9 @@ def explain_os_error(error: OSError) -> str:
 
 def checks(fast: bool) -> list[tuple[str, list[str]]]:
     """Title and module call of every stage of `test`."""
-    # long tests stand side by side in their files: whoever is done takes over some of the other's
-    pytest = ["pytest", "-q", "-n", "2", "--dist", "worksteal"]
+    # long tests stand side by side in their files: whoever is done takes over some of the other's; three at
+    # once on two cores, since many of them wait
+    pytest = ["pytest", "-q", "-n", "3", "--dist", "worksteal"]
     return [
         ("format", ["ruff", "format", "--check", "--quiet", "."]),
         ("lint", ["ruff", "check", "--quiet", "."]),
@@ -245,6 +253,9 @@ def _parse(arguments: Sequence[str] | None, windows: bool) -> tuple[argparse.Nam
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", add_help=False, help="the product with demonstration customers")
     commands.add_parser("sandbox", add_help=False, help="everything but the product's host")
+    commands.add_parser("package", add_help=False, help="the zip that is deployed")
+    commands.add_parser("bench", add_help=False, help="the figures of docs/performance.md")
+    commands.add_parser("storm", add_help=False, help="many journeys at once, with faults and dying workers")
     test = commands.add_parser("test", help="format, lint, types and every test")
     test.add_argument("--fast", action="store_true", help="unit and contract tests only")
     options, rest = parser.parse_known_args(arguments)

@@ -3,7 +3,8 @@
 No sentence stands in a template or in Python: every text is a catalogue entry, `locales/<language>/*.json`,
 flat keys, placeholders as `{name}`. Templates follow https://jinja.palletsprojects.com/en/stable/templates/.
 jinja2 is imported when the first template is asked for, because most of a cold worker's first page is
-imports.
+imports. What is deployed also holds the templates compiled to Python modules in `compiled_templates/`: to
+compile those of one page takes a cold worker as long as to import three libraries (docs/performance.md).
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import BaseLoader, Environment
     from jinja2.runtime import Context
     from markupsafe import Markup
 
@@ -26,6 +27,7 @@ LANGUAGES = ("fr", "en")
 TIME_ZONE = "Europe/Paris"
 ADDIN_PREFIX = "addin."
 HTML_SUFFIX = "_html"
+COMPILED = "compiled_templates"
 LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
@@ -42,16 +44,22 @@ class Rendering:
     """Renders everything people read. One per worker; safe to share between requests."""
 
     def __init__(self, root: Path) -> None:
-        """`root` is the folder that holds `templates/` and `locales/`."""
+        """`root` is the folder that holds `templates/` and `locales/`, and maybe `compiled_templates/`."""
         self._root = root
         self._catalogues: dict[str, dict[str, str]] = {}
 
     def text(self, language: str, key: str, **values: object) -> str:
-        """The catalogue entry `key` with `values` in its placeholders, unescaped.
+        """The catalogue entry `key` with `values` in its placeholders, unescaped, clock times of moments.
 
         Raises KeyError for an unknown language, key or placeholder.
         """
-        return self._catalogue(language)[key].format(**values)
+        shown = {
+            name: self._clock(language, value.astimezone(ZoneInfo(TIME_ZONE)))
+            if isinstance(value, datetime)
+            else value
+            for name, value in values.items()
+        }
+        return self._catalogue(language)[key].format(**shown)
 
     def has(self, key: str) -> bool:
         """Whether the catalogues hold `key`; they hold the same ones."""
@@ -82,6 +90,19 @@ class Rendering:
         text = {language: self._addin_texts(language) for language in LANGUAGES}
         template = self._environment.get_template("addin/sage-contact.xml")
         return template.render(addin=addin, text=text).encode()
+
+    def compile_templates(self) -> Path:
+        """Write every template as a Python module to `compiled_templates/` in the root, and return that
+        folder. The modules fit the version of jinja2 that writes them; nothing looks whether a template
+        has been changed since.
+
+        https://jinja.palletsprojects.com/en/stable/api/#jinja2.Environment.compile_templates
+        """
+        folder = self._root / COMPILED
+        self._environment.overlay(loader=self._sources()).compile_templates(
+            folder, zip=None, ignore_errors=False
+        )
+        return folder
 
     def _html(self, template: str, language: str, values: Mapping[str, Any]) -> str:
         from markupsafe import Markup, escape
@@ -122,15 +143,11 @@ class Rendering:
 
     @cached_property
     def _environment(self) -> "Environment":
-        from jinja2 import (
-            Environment,
-            FileSystemLoader,
-            StrictUndefined,
-            select_autoescape,
-        )
+        from jinja2 import Environment, ModuleLoader, StrictUndefined, select_autoescape
 
+        compiled = self._root / COMPILED
         environment = Environment(
-            loader=FileSystemLoader(self._root / "templates"),
+            loader=ModuleLoader(compiled) if compiled.is_dir() else self._sources(),
             # Everything but plain-text mails; jinja's own default knows only .html, .htm and .xml.
             autoescape=select_autoescape(disabled_extensions=("txt",), default=True),
             undefined=StrictUndefined,
@@ -140,6 +157,11 @@ class Rendering:
         for name, show in (("date", self._date), ("datetime", self._datetime), ("clock", self._clock)):
             environment.filters[name] = _moment_filter(show)
         return environment
+
+    def _sources(self) -> "BaseLoader":
+        from jinja2 import FileSystemLoader
+
+        return FileSystemLoader(self._root / "templates")
 
     def _date(self, language: str, when: datetime) -> str:
         day = self.text(language, "format.first_of_month") if when.day == 1 else str(when.day)

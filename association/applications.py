@@ -5,32 +5,27 @@ tenant and the roles assigned to it, read with our own access. What one refuses 
 https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from association.answer import Answer
+from association.answer import NOT_THE_CUSTOMERS, Answer
 from association.changes import SAFETY_DELAY, change, changed
-from association.consent import BACK_OFF, FIRST_LOOK, NOT_THE_CUSTOMERS, require_accepted
-from association.errors import (
-    AccountChangedError,
-    ChecksMissingError,
-    MicrosoftRefusedError,
-    MicrosoftUnavailableError,
-    PageUnknownError,
-)
+from association.consent import require_accepted
+from association.errors import AccountChangedError, ChecksMissingError, PageUnknownError
 from association.facts import Change, Record
 from association.further_applications import FurtherApplication, find_application
-from association.grants import Standing, grant_of, is_on_its_way, standing
+from association.grants import Standing, grant_of, standing
 from association.legs import Departure, begin_consent, require_same_link
+from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Event, Grant
 from association.ports import Ports
 from association.progress import is_proven
-from association.rows import Flow, Leg, Task, TaskKind
+from association.roles import ClientRoles, is_held, keep_looking, look_task, read_roles, seen
+from association.rows import Flow, Leg
 from association.session import Session
 from association.sign_in import note_departure
-
-ClientRoles = Mapping[str, frozenset[str]]
+from association.trouble import raise_trouble
 
 
 async def leave_for_application(ports: Ports, record: Record, session: Session, key: str) -> Departure | None:
@@ -47,7 +42,8 @@ async def leave_for_application(ports: Ports, record: Record, session: Session, 
         raise ChecksMissingError(f"association_id={record.facts.association_id}")
     if standing(record, application, ports.now()) is Standing.PROVEN:
         return None
-    departure = await begin_consent(ports, record, session, application)
+    person = (session.tenant_id, session.object_id)
+    departure = await begin_consent(ports, record, person, application)
     await note_departure(ports, record, Leg.APPLICATION)
     return departure
 
@@ -58,7 +54,7 @@ async def complete_application(
     """Note how the consent to one application ended, and whether it holds its roles yet.
 
     `error` is looked at before `admin_consent`. Raises PageUnknownError when the settings no longer list the
-    application, AccountChangedError, LinkRevokedError, MicrosoftUnavailableError as `complete_consent`.
+    application, AccountChangedError, LinkRevokedError, and as `raise_trouble`.
     """
     application = _known(ports, flow.application)
     if "error" in answer:
@@ -66,73 +62,12 @@ async def complete_application(
     granted, tenant = answer.get("admin_consent", ""), answer.get("tenant", "")
     if granted.lower() != "true" or tenant.lower() != flow.tenant_id:
         raise AccountChangedError(f"association_id={flow.association_id} leg=application")
-    found = await read_roles(ports, flow.tenant_id, (application,))
-    if not _is_held(application, found or {}):
-        await look_later(ports, flow.association_id, application.key, SAFETY_DELAY)
-    record = await _note_consent(ports, flow, application, found, read)
+    found, now = await read_roles(ports, flow.tenant_id, (application,)), ports.now()
+    if not is_held(application, found or {}):
+        await ports.tasks.send(look_task(flow.association_id, application.key, now), SAFETY_DELAY)
+    record = await _note_consent(ports, flow, found, now, read)
     await keep_looking(ports, record)
     return record
-
-
-async def keep_looking(ports: Ports, record: Record) -> None:
-    """Have the background look for every application that is on its way."""
-    for application in ports.settings.applications:
-        if is_on_its_way(record, application, ports.now()):
-            await look_later(ports, record.facts.association_id, application.key)
-
-
-async def read_roles(
-    ports: Ports, tenant_id: str, applications: Collection[FurtherApplication]
-) -> ClientRoles | None:
-    """The roles that each application holds in the tenant, by client id; None where that can't be read."""
-    if not applications:
-        return {}
-    try:
-        return await ports.graph.application_roles(tenant_id, [each.client_id for each in applications])
-    except (MicrosoftRefusedError, MicrosoftUnavailableError):
-        return None
-
-
-def seen(record: Record, application: FurtherApplication, found: ClientRoles | None, now: datetime) -> Grant:
-    """The application's row after `found` was read of the signed-in tenant at `now`; None, where it
-    could not be read, takes nothing back.
-    """
-    before = grant_of(record, application) or Grant(
-        key=application.key, tenant_id=record.facts.present_tenant_id, at=now
-    )
-    if found is None and before.proven_at:
-        return before
-    if not _is_held(application, found or {}):
-        missing = application.roles - (found or {}).get(application.client_id, frozenset())
-        return replace(before, at=now, proven_at=None, missing=" ".join(sorted(missing)))
-    return replace(before, at=now, proven_at=before.proven_at or now, missing="", refused_at=None, refusal="")
-
-
-def _is_held(application: FurtherApplication, found: ClientRoles) -> bool:
-    held = found.get(application.client_id)
-    return held is not None and held >= application.roles
-
-
-async def look_for_grant(ports: Ports, task: Task) -> None:
-    """The background's turn: look once at the application `task.key`; come back while it may still come."""
-    record = await ports.associations.read(task.association_id)
-    application = find_application(ports.settings.applications, task.key)
-    if record is None or application is None:
-        return
-    if not is_on_its_way(record, application, ports.now()):
-        return
-    tenant_id = record.facts.present_tenant_id
-    found = await read_roles(ports, tenant_id, (application,))
-    if found is not None and seen(record, application, found, ports.now()).proven_at:
-        await _note_seen(ports, record, application, found, tenant_id)
-    else:
-        seconds = BACK_OFF[min(task.attempt + 1, len(BACK_OFF) - 1)]
-        await ports.tasks.send(replace(task, attempt=task.attempt + 1), timedelta(seconds=seconds))
-
-
-async def look_later(ports: Ports, association_id: str, key: str, delay: timedelta = FIRST_LOOK) -> None:
-    """Have the background look for the application's roles after `delay`."""
-    await ports.tasks.send(Task(kind=TaskKind.APPLICATION, association_id=association_id, key=key), delay)
 
 
 def _known(ports: Ports, key: str) -> FurtherApplication:
@@ -161,8 +96,7 @@ async def _note_refusal(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError
         return replace(noted, grants=_refused(record, _known(ports, flow.application), refusal.answer, now))
 
     record = await change(ports, flow.association_id, decide)
-    if not is_theirs:
-        raise MicrosoftUnavailableError(str(refusal))
+    raise_trouble(refusal)
     return record
 
 
@@ -185,16 +119,16 @@ def _refused(
 
 
 async def _note_consent(
-    ports: Ports, flow: Flow, application: FurtherApplication, found: ClientRoles | None, read: Record | None
+    ports: Ports, flow: Flow, found: ClientRoles | None, now: datetime, read: Record | None
 ) -> Record:
-    now = ports.now()
+    application = _known(ports, flow.application)
 
     def decide(record: Record) -> Change:
         require_same_link(flow, record.facts)
         grants: tuple[Grant, ...] = ()
         if _is_of(flow, record):
             looked_at = seen(record, application, found, now)
-            grants = (replace(looked_at, consented_at=now, refused_at=None, refusal=""),)
+            grants = (replace(looked_at, consented_at=now, looks=0, refused_at=None, refusal=""),)
         state = "proven" if grants and grants[0].proven_at else "awaited"
         event = Event(
             what="application_returned",
@@ -206,22 +140,6 @@ async def _note_consent(
         return replace(changed(record, event, left_at=None, left_leg=""), grants=grants)
 
     return await change(ports, flow.association_id, decide, read)
-
-
-async def _note_seen(
-    ports: Ports, record: Record, application: FurtherApplication, found: ClientRoles, tenant_id: str
-) -> Record:
-    now = ports.now()
-
-    def decide(current: Record) -> Change | None:
-        if not is_on_its_way(current, application, now):
-            return None
-        if current.facts.present_tenant_id != tenant_id:
-            return None
-        event = Event(what="application_proven", at=now, by="microsoft", new=application.key)
-        return replace(changed(current, event), grants=(seen(current, application, found, now),))
-
-    return await change(ports, record.facts.association_id, decide, record)
 
 
 def _is_of(flow: Flow, record: Record) -> bool:

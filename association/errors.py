@@ -1,24 +1,28 @@
 """Everything that can go wrong, each with one code: the same word in exception, log field, catalogues
 (`error.<code>.*`) and answers. Status and page are the edge's business (functions/web/boundary.py).
+
+What goes wrong at Microsoft's is in association/microsoft_errors.py.
 """
 
 import re
 from collections.abc import Mapping
-
-from association.answer import Answer
+from typing import Any
 
 FIELD_PATH = re.compile(r"[A-Za-z0-9_.]{1,80}", re.ASCII)
 
 
 class AssociationError(Exception):
-    """The base. `code` names the failure; `values` fill the placeholders of its texts."""
+    """The base. `code` names the failure, `values` fill the placeholders of its texts, `retry_after` tells in
+    how many seconds trying again may help (0: nobody knows).
+    """
 
     code = "unexpected"
 
-    def __init__(self, detail: str = "", **values: str) -> None:
+    def __init__(self, detail: str = "", *, retry_after: int = 0, **values: Any) -> None:
         """`detail` is for the log: ids and codes only, never a token, name or address."""
         super().__init__(detail or self.code)
         self.detail = detail
+        self.retry_after = retry_after
         self.values = values
 
 
@@ -143,7 +147,7 @@ class BoundToAnotherError(AssociationError):
 
 
 class LimitReachedError(AssociationError):
-    """More than a stranger may trigger in an hour (rule S8)."""
+    """More than a stranger may trigger in an hour (rule S8); the value `again`, if any, is when it ends."""
 
     code = "limit_reached"
 
@@ -184,12 +188,13 @@ class PortalUnavailableError(AssociationError):
 
 class RequestInvalidError(AssociationError):
     """Bad fields: `problems` maps each field's path to its problem's code. A field named otherwise than ours
-    ever are stands as `?`: the names come from outside and go into the log (rule S5) and the answer.
+    ever are stands as `?`.
     """
 
     code = "request_invalid"
 
     def __init__(self, problems: Mapping[str, str]) -> None:
+        # the names come from outside, and go into the log (rule S5) and the answer
         self.problems = {name if FIELD_PATH.fullmatch(name) else "?": code for name, code in problems.items()}
         super().__init__(", ".join(f"{name}={code}" for name, code in self.problems.items()))
 
@@ -222,26 +227,6 @@ class ConcurrentChangeError(AssociationError):
 
 class StorageUnavailableError(AssociationError):
     code = "storage_unavailable"
-
-
-class MicrosoftUnavailableError(AssociationError):
-    """Microsoft did not answer, or not in time, or with a failure of its own."""
-
-    code = "microsoft_unavailable"
-
-
-class MicrosoftRefusedError(AssociationError):
-    """Microsoft answered a call of ours with an error; `answer` is the classifier's result."""
-
-    code = "microsoft_refused"
-
-    def __init__(
-        self, answer: Answer, *, number: int = 0, correlation_id: str = "", detail: str = ""
-    ) -> None:
-        super().__init__(f"answer={answer} number={number} correlation_id={correlation_id} {detail}".strip())
-        self.answer = answer
-        self.number = number
-        self.correlation_id = correlation_id
 
 
 class MailRefusedError(AssociationError):

@@ -26,7 +26,8 @@ class Facts:
     """The `facts` row. A person is named by number only: names and addresses stand in `Person` rows.
 
     `version` counts the changes; the storage adapter raises it by one with each. A person number, a
-    link number or a generation of 0 means: none yet.
+    link number or a generation of 0 means: none yet. `looks` counts how often the background has looked in
+    vain for the access that the present consent gives.
     """
 
     association_id: str
@@ -68,6 +69,7 @@ class Facts:
     consent_refusal: str = ""
     access_proven_at: datetime | None = None
     access_lost_at: datetime | None = None
+    looks: int = 0
 
     conflict_at: datetime | None = None
     generation: int = 0
@@ -94,14 +96,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One association as it was read: the facts under their ETag, and every row beside them."""
+    """One association as it was read: the facts under their ETag, and every row beside them. `grants` are by
+    application key and tenant id.
+    """
 
     facts: Facts
     etag: str
     people: Mapping[int, Person] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
     checks: Mapping[Prerequisite, Check] = field(default_factory=dict)
-    grants: Mapping[str, Grant] = field(default_factory=dict)
+    grants: Mapping[tuple[str, str], Grant] = field(default_factory=dict)
     bindings: Mapping[int, Binding] = field(default_factory=dict)
     outbox: Mapping[str, Mail] = field(default_factory=dict)
     events: tuple[Event, ...] = ()

@@ -1,8 +1,9 @@
 """The further applications of seed step 4: which there are, as one setting lists them.
 
-The setting is a JSON array of objects: `key` (a short word of ours, in addresses and rows), `name`, `why`
-(one sentence per language), `client_id` (GUID of the app registration) and `roles` (the application roles
-that its service principal must hold). One that is listed later is newly missing for those associated before.
+The setting is a JSON array of objects: `key` (a short word of ours, in addresses and rows), `name` (one, or
+one per language), `why` (one sentence per language), `client_id` (GUID of the app registration) and `roles`
+(the application roles that its service principal must hold). One that is listed later is newly missing for
+those associated before.
 """
 
 import json
@@ -23,13 +24,13 @@ LONGEST_WHY = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FurtherApplication:
-    """One application that the tenant consents to after the first. `why` maps "fr" and "en" to a sentence.
+    """One application that the tenant consents to after the first. `name` and `why` are by language (fr, en).
 
     `roles` are the values of application permissions (`Mail.Read`); empty where its presence is enough.
     """
 
     key: str
-    name: str
+    name: Mapping[str, str]
     why: Mapping[str, str]
     client_id: str
     roles: frozenset[str]
@@ -60,19 +61,20 @@ def find_application(applications: tuple[FurtherApplication, ...], key: str) -> 
 def _application(item: Any) -> FurtherApplication:
     if not isinstance(item, dict) or item.keys() != FIELDS:
         raise ValueError("fields")
+    name = item["name"]
     return FurtherApplication(
         key=_matching(item["key"], KEY),
-        name=_sentence(item["name"], LONGEST_NAME),
-        why=_why(item["why"]),
+        name=_in_both(dict.fromkeys(LANGUAGES, name) if isinstance(name, str) else name, LONGEST_NAME),
+        why=_in_both(item["why"], LONGEST_WHY),
         client_id=_matching(str(item["client_id"]).lower(), GUID),
         roles=frozenset(_matching(role, ROLE) for role in _list(item["roles"])),
     )
 
 
-def _why(value: Any) -> dict[str, str]:
+def _in_both(value: Any, longest: int) -> dict[str, str]:
     if not isinstance(value, dict) or set(value) != set(LANGUAGES):
-        raise ValueError("why")
-    return {language: _sentence(value[language], LONGEST_WHY) for language in LANGUAGES}
+        raise ValueError("languages")
+    return {language: _sentence(value[language], longest) for language in LANGUAGES}
 
 
 def _list(value: Any) -> list[Any]:

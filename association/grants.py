@@ -1,9 +1,9 @@
-"""Where a tenant stands with each further application: derived from its `app:<key>` rows, never stored."""
+"""Where a tenant stands with each further application: derived from its `app:<key>:<tenant>` rows."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from association.facts import Record
+from association.facts import Facts, Record
 from association.further_applications import FurtherApplication
 from association.partition import Grant
 
@@ -22,10 +22,19 @@ class Standing(StrEnum):
     WAIVED = "waived"
 
 
+def is_awaited(facts: Facts, now: datetime) -> bool:
+    """Whether consent has been given so recently that access may still be on its way."""
+    return (
+        facts.access_proven_at is None
+        and facts.access_lost_at is None
+        and facts.consented_at is not None
+        and now - facts.consented_at <= PROPAGATION_LIMIT
+    )
+
+
 def grant_of(record: Record, application: FurtherApplication) -> Grant | None:
     """The grant of the tenant that is bound, or else signed in; what another tenant granted says nothing."""
-    facts, grant = record.facts, record.grants.get(application.key)
-    return grant if grant and grant.tenant_id == facts.present_tenant_id else None
+    return record.grants.get((application.key, record.facts.present_tenant_id))
 
 
 def standing(record: Record, application: FurtherApplication, now: datetime) -> Standing:

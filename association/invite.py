@@ -48,6 +48,11 @@ async def _claim(ports: Ports, request: OrderRequest) -> str:
     await _settle_later(ports, mine, "customer", request.customer_number)
     standing = await ports.claims.claim("customer", request.customer_number, mine)
     owner = replace(mine, association_id=standing.association_id)
+    if standing.association_id != mine.association_id:
+        # renewed as its owner's, or the task that settles it could release it before this order is written
+        standing = await ports.claims.claim("customer", request.customer_number, owner)
+        if standing.association_id != owner.association_id:
+            raise ConcurrentChangeError("claim kind=customer")
     await _settle_later(ports, owner, "order", request.order_number)
     order = await ports.claims.claim("order", request.order_number, owner)
     if order.association_id != owner.association_id:

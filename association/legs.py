@@ -5,10 +5,9 @@ that neither alone opens anything. A callback that comes twice is shown its outc
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hmac import compare_digest
-from typing import Any
 
 from association.errors import (
     BrowserUnknownError,
@@ -23,7 +22,6 @@ from association.further_applications import FurtherApplication
 from association.keys import token_hash
 from association.ports import Ports
 from association.rows import ANY_ORGANISATION, Flow, FlowStatus, Leg
-from association.session import Session
 
 LIFETIME = timedelta(minutes=15)
 STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -47,11 +45,27 @@ async def begin_sign_in(ports: Ports, record: Record, authority: str = ANY_ORGAN
 
 
 async def begin_consent(
-    ports: Ports, record: Record, session: Session, application: FurtherApplication | None = None
+    ports: Ports,
+    record: Record,
+    person: tuple[str, str],
+    application: FurtherApplication | None = None,
+    *,
+    is_retry: bool = False,
 ) -> Departure:
-    """Begin the admin consent of the session's tenant: to ours, or to a further `application`."""
+    """Begin the admin consent of the tenant of `person` (tenant and object id): to ours, or to a further
+    `application`. `is_retry` marks the one that follows by itself where Microsoft wasn't ready.
+    """
+    state = ports.token()
+    uri = ports.entra.consent_uri(person[0], state, application.client_id if application else "")
+    departure = Departure(uri, state, ports.token())
     leg = Leg.APPLICATION if application else Leg.CONSENT
-    return await _begin(ports, record, leg, session=session, application=application)
+    flow = replace(
+        _flow(ports, record, leg, departure, person),
+        application=application.key if application else "",
+        is_retry=is_retry,
+    )
+    await ports.flows.begin(flow)
+    return departure
 
 
 async def begin_confirm(
@@ -134,35 +148,33 @@ async def _begin(
     record: Record,
     leg: Leg,
     *,
-    session: Session | None = None,
-    application: FurtherApplication | None = None,
-    tenant: str = "",
+    tenant: str,
     person: tuple[str, str] = ("", ""),
     login_hint: str = "",
     silent: bool = False,
 ) -> Departure:
-    state, secret = ports.token(), ports.token()
-    msal: dict[str, Any] = {}
-    if session is not None:
-        person = (session.tenant_id, session.object_id)
-        uri = ports.entra.consent_uri(session.tenant_id, state, application.client_id if application else "")
-    else:
-        msal = await ports.entra.begin(tenant, leg, state=state, login_hint=login_hint, silent=silent)
-        uri = str(msal["auth_uri"])
-    flow = Flow(
-        state_hash=token_hash(state),
-        association_id=record.facts.association_id,
-        leg=leg,
-        browser=token_hash(secret),
-        expires_at=ports.now() + LIFETIME,
-        link_number=record.facts.link_number,
-        tenant_id=person[0],
-        object_id=person[1],
-        authority=tenant or ANY_ORGANISATION,
-        application=application.key if application else "",
+    state = ports.token()
+    msal = await ports.entra.begin(tenant, leg, state=state, login_hint=login_hint, silent=silent)
+    departure = Departure(str(msal["auth_uri"]), state, ports.token())
+    flow = replace(
+        _flow(ports, record, leg, departure, person),
+        authority=tenant,
         is_silent=silent,
         # the state and the address would be plain in storage; they aren't needed to redeem the code
         msal={name: value for name, value in msal.items() if name not in ("auth_uri", "state")},
     )
     await ports.flows.begin(flow)
-    return Departure(uri, state, secret)
+    return departure
+
+
+def _flow(ports: Ports, record: Record, leg: Leg, departure: Departure, person: tuple[str, str]) -> Flow:
+    return Flow(
+        state_hash=token_hash(departure.state),
+        association_id=record.facts.association_id,
+        leg=leg,
+        browser=token_hash(departure.browser_secret),
+        expires_at=ports.now() + LIFETIME,
+        link_number=record.facts.link_number,
+        tenant_id=person[0],
+        object_id=person[1],
+    )

@@ -2,7 +2,8 @@
 send a code, and nowhere else.
 """
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 
 from association.errors import LimitReachedError
 from association.facts import Facts
@@ -24,22 +25,20 @@ MOST_NEW_LINKS_PER_DOMAIN = 30
 
 async def require_within_limit(ports: Ports, what: str, association_id: str) -> None:
     """Count one more of `what` in this hour. Raises LimitReachedError over the limit."""
-    window = _hour(ports.now())
-    if await ports.limits.count(f"{what}.{association_id}", window) > MOST_PER_HOUR[what]:
-        raise LimitReachedError(f"association_id={association_id} what={what}")
+    now = ports.now()
+    if await ports.limits.count(f"{what}.{association_id}", _hour(now)) > MOST_PER_HOUR[what]:
+        raise _reached(f"association_id={association_id} what={what}", now)
 
 
 async def require_code_left(ports: Ports, facts: Facts, what: str) -> None:
     """Count one more code, for this hour and for the link; support renews a link that has used up its codes.
 
-    Raises LimitReachedError over a limit.
+    Raises LimitReachedError over a limit; for the link's it names no time, since none would help.
     """
-    await require_within_limit(ports, what, facts.association_id)
-    if (
-        await ports.limits.count(*codes_of_link(facts.association_id, facts.link_number))
-        > MOST_CODES_PER_LINK
-    ):
-        raise LimitReachedError(f"association_id={facts.association_id} what=codes_per_link")
+    identifier = facts.association_id
+    await require_within_limit(ports, what, identifier)
+    if await ports.limits.count(*codes_of_link(identifier, facts.link_number)) > MOST_CODES_PER_LINK:
+        raise LimitReachedError(f"association_id={identifier} what=codes_per_link")
 
 
 def codes_of_link(association_id: str, number: int) -> tuple[str, str]:
@@ -53,14 +52,14 @@ async def require_new_link_left(ports: Ports, asked: str, caller: str) -> None:
 
     Raises LimitReachedError over a limit.
     """
-    hour, typed = _hour(ports.now()), "".join(asked.casefold().split()).replace("-", "")
+    now, typed = ports.now(), "".join(asked.casefold().split()).replace("-", "")
     counted = {
         "new_link_caller": (caller, MOST_NEW_LINKS_PER_CALLER),
         "new_link": (typed, MOST_NEW_LINKS_ASKED),
     }
     for what, (subject, most) in counted.items():
-        if subject and await ports.limits.count(f"{what}.{_hidden(ports, subject)}", hour) > most:
-            raise LimitReachedError(f"what={what}")
+        if subject and await ports.limits.count(f"{what}.{_hidden(ports, subject)}", _hour(now)) > most:
+            raise _reached(f"what={what}", now)
 
 
 async def is_new_link_left(ports: Ports, email: str) -> bool:
@@ -79,6 +78,12 @@ async def is_new_link_left(ports: Ports, email: str) -> bool:
 
 def _hidden(ports: Ports, subject: str) -> str:
     return ports.keys.address_hints(subject)[0]
+
+
+def _reached(detail: str, now: datetime) -> LimitReachedError:
+    """Counting begins anew with the next hour by the clock: that is when trying again helps."""
+    again = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return LimitReachedError(detail, retry_after=math.ceil((again - now).total_seconds()), again=again)
 
 
 def _hour(now: datetime) -> str:

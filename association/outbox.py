@@ -1,9 +1,11 @@
 """The mail worker: what the outbox holds is sent once, and what can't be sent says why.
 
 A mail is leased, sent, and noted as sent. A crash between the server's acceptance and our note may repeat
-it, with the same Message-ID. After five failures the row becomes `failed` and blocks no other.
+it, with the same Message-ID. After a failure the row says until when it rests, whatever message asks for it
+in between; after five it becomes `failed` and blocks no other.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,9 +13,10 @@ from urllib.parse import quote
 
 from association.acceptance import CODE_LIFETIME
 from association.changes import change, changed
-from association.errors import MailRefusedError
+from association.errors import MailRefusedError, StorageUnavailableError
 from association.facts import Change, Record
-from association.links import mailed_token, share_token
+from association.links import is_link_live, mailed_token, share_token
+from association.news import is_still_so
 from association.organisation import organisation
 from association.partition import SUPPORT, Event, Mail, MailStatus
 from association.ports import Ports
@@ -22,7 +25,14 @@ from association.rows import Task
 # longer than a slow mail server may take over all steps of its dialogue
 LEASE = timedelta(minutes=3)
 MOST_ATTEMPTS = 5
+MOST_NOTES = 3
 BACK_OFF = (30, 300, 1800, 7200)
+# Word of the way.
+NEWS = ("ready", "late")
+# What leads to the association link: not once that link has ended.
+WITH_LINK = ("invitation", *NEWS)
+# Why a mail isn't sent that no repeat would send.
+FOR_GOOD = ("address_erased", "link_ended", "overtaken", "content_gone")
 
 
 async def deliver(ports: Ports, task: Task) -> None:
@@ -30,34 +40,48 @@ async def deliver(ports: Ports, task: Task) -> None:
     now = ports.now()
     mail = await ports.associations.lease_mail(task.association_id, task.key, now=now, until=now + LEASE)
     if mail is None:
-        await _come_back_if_leased(ports, task)
+        await _come_back(ports, task)
         return
     if mail.attempts > MOST_ATTEMPTS:
-        # five attempts ended with neither success nor refusal: a worker that died, a key that is gone
-        await _note(ports, task, mail, MailStatus.FAILED, "never_finished")
+        # the last attempt ended with neither success nor refusal: a worker that died
+        await _note(ports, task, mail, MailStatus.FAILED, mail.reason or "never_finished")
         return
     record = await ports.associations.read(task.association_id)
-    to = _address(ports, record, mail) if record else ""
-    if record is None or not to:
-        await _note(ports, task, mail, MailStatus.FAILED, "address_erased")
-        return
-    if _is_void(record, mail):
-        await _note(ports, task, mail, MailStatus.FAILED, "link_ended")
+    reason = _unsendable(ports, record, mail)
+    if record is None or reason:
+        await _note(ports, task, mail, MailStatus.FAILED, reason)
         return
     try:
         values = mail_values(ports, record, mail)
+        to = _address(ports, record, mail)
         await ports.post.send(mail.kind, record.facts.language, to, message_id(ports, task), values)
+    except KeyError:
+        # the order or the signing key that it tells of is gone, and no repeat brings it back
+        await _note(ports, task, mail, MailStatus.FAILED, "content_gone")
     except MailRefusedError as error:
         await _note_failure(ports, task, mail, error)
     else:
-        await _note(ports, task, mail, MailStatus.SENT, "")
+        await _note_sent(ports, task, mail)
 
 
-def _is_void(record: Record, mail: Mail) -> bool:
-    """Whether the mail would lead to a link that has been replaced, revoked or closed meanwhile."""
+def _unsendable(ports: Ports, record: Record | None, mail: Mail) -> str:
+    """Why the mail has no reader or nothing to say any more; "" where it has."""
+    if record is None or not _address(ports, record, mail):
+        return "address_erased"
+    if mail.kind in WITH_LINK and (
+        mail.number != record.facts.link_number or not is_link_live(ports, record.facts)
+    ):
+        return "link_ended"
+    return "overtaken" if _is_overtaken(ports, record, mail) else ""
+
+
+def _is_overtaken(ports: Ports, record: Record, mail: Mail) -> bool:
+    """Whether what the mail tells of has changed since it was written."""
     facts = record.facts
-    ended = facts.closed_at or facts.link_revoked_at or mail.number != facts.link_number
-    return mail.kind == "invitation" and bool(ended)
+    if mail.kind == "code":
+        ends = facts.code_sent_at + CODE_LIFETIME if facts.code_sent_at else ports.now()
+        return mail.number != facts.code_number or ends <= ports.now()
+    return mail.kind in NEWS and not is_still_so(ports, record, mail)
 
 
 def _address(ports: Ports, record: Record, mail: Mail) -> str:
@@ -82,9 +106,12 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         "support_phone": settings.support_phone,
         "support_email": settings.support_email,
     }
-    if mail.kind == "invitation":
+    if mail.kind in WITH_LINK:
         values["link"] = f"{settings.public_base_url}/a?k={mailed_token(ports.keys, facts)}"
         values["ends"] = facts.link_expires_at
+    if mail.kind in NEWS:
+        values["about"] = mail.about
+        values["organisation"] = organisation(record)
     elif mail.kind == "code":
         values["code"] = ports.keys.code(facts.association_id, mail.number, facts.tenant_id)
         values["minutes"] = int(CODE_LIFETIME.total_seconds() // 60)
@@ -107,10 +134,11 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
     return values
 
 
-async def _come_back_if_leased(ports: Ports, task: Task) -> None:
+async def _come_back(ports: Ports, task: Task) -> None:
+    """Somebody else has the mail, or it rests after a failure: look again when that time is over."""
     record = await ports.associations.read(task.association_id)
     mail = record.outbox.get(task.key) if record else None
-    if mail and mail.status is MailStatus.SENDING and mail.leased_until:
+    if mail and mail.status in (MailStatus.SENDING, MailStatus.DUE) and mail.leased_until:
         await ports.tasks.send(task, max(mail.leased_until - ports.now(), timedelta(seconds=1)))
 
 
@@ -118,23 +146,40 @@ async def _note_failure(ports: Ports, task: Task, mail: Mail, error: MailRefused
     if mail.attempts >= MOST_ATTEMPTS:
         await _note(ports, task, mail, MailStatus.FAILED, error.detail[:200])
         return
-    await _note(ports, task, mail, MailStatus.DUE, error.detail[:200])
-    await ports.tasks.send(task, timedelta(seconds=BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]))
+    rest = timedelta(seconds=BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1])
+    await _note(ports, task, mail, MailStatus.DUE, error.detail[:200], rest=rest)
+    await ports.tasks.send(task, rest)
 
 
-async def _note(ports: Ports, task: Task, mail: Mail, status: MailStatus, reason: str) -> None:
+async def _note_sent(ports: Ports, task: Task, mail: Mail) -> None:
+    """The server has the mail: what keeps us from noting it would send it again."""
+    for _ in range(MOST_NOTES - 1):
+        with suppress(StorageUnavailableError):
+            return await _note(ports, task, mail, MailStatus.SENT, "")
+    return await _note(ports, task, mail, MailStatus.SENT, "")
+
+
+async def _note(
+    ports: Ports, task: Task, mail: Mail, status: MailStatus, reason: str, *, rest: timedelta | None = None
+) -> None:
     now = ports.now()
     noted = replace(
         mail,
         status=status,
         reason=reason,
-        leased_until=None,
+        leased_until=now + rest if rest else None,
         sent_at=now if status is MailStatus.SENT else None,
     )
 
     def decide(record: Record) -> Change | None:
         current = record.outbox.get(task.key)
         if current is None or current.status is MailStatus.SENT:
+            return None
+        if status is not MailStatus.SENT and (current.status, current.attempts) != (
+            mail.status,
+            mail.attempts,
+        ):
+            # the lease has ended, and the mail is somebody else's now
             return None
         event = Event(what=f"mail_{status}", at=now, by="mail", old=task.key, new=reason)
         return replace(changed(record, event), updated_mails=(noted,))

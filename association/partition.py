@@ -88,11 +88,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """An `app:<key>` row: what a tenant has granted to one further application.
+    """An `app:<key>:<tenant>` row: what one tenant has granted to one further application.
 
     `consented_at` is the redirect's word, a hint; `proven_at` is when its service principal was seen to hold
-    every required role. `missing` names the roles it lacked when it was last looked at. `waived_at` is when
-    support decided that this tenant need not grant it.
+    every required role. `missing` names the roles it lacked when it was last looked at, `looks` is how often
+    the background has looked in vain since the consent. `waived_at` is when support decided that this tenant
+    need not grant it.
     """
 
     key: str
@@ -103,6 +104,7 @@ class Grant:
     refusal: str = ""
     proven_at: datetime | None = None
     missing: str = ""
+    looks: int = 0
     waived_at: datetime | None = None
 
 

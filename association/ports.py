@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from association.errors import MicrosoftRefusedError
 from association.facts import Change, Record
 from association.identity import Identity, PersonFacts, TenantFacts
 from association.keys import Keys
+from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Mail
 from association.rows import Claim, Flow, Leg, Link, Task
 from association.settings import Settings

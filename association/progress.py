@@ -8,9 +8,8 @@ from datetime import datetime
 
 from association.facts import AcceptedBy, Facts, Record
 from association.further_applications import FurtherApplication
-from association.grants import PROPAGATION_LIMIT, Standing, grant_of, standing
+from association.grants import Standing, grant_of, is_awaited, standing
 from association.partition import Check, Mail, MailStatus, Prerequisite, Result
-from association.rows import Leg
 from association.steps import Cause, Progress, State, Step, StepState, Who
 
 # The event that ends a step.
@@ -66,7 +65,8 @@ def _position(record: Record, now: datetime, applications: tuple[FurtherApplicat
     facts = record.facts
     if facts.is_bound:
         return _Position(Step.DONE, Cause.NONE, Who.NOBODY, facts.bound_at or facts.created_at, State.DONE)
-    if facts.conflict_at:
+    if facts.conflict_at and facts.access_proven_at and facts.accepted_by is not AcceptedBy.NOBODY:
+        # where a step before it is open again, that one comes first
         return _blocked(Step.PREREQUISITES, Cause.TENANT_BOUND_ELSEWHERE, Who.SUPPORT, facts.conflict_at)
     return (
         _link(facts, now)
@@ -119,23 +119,19 @@ def _authorisation(facts: Facts, now: datetime) -> _Position | None:
     step, administrator = Step.AUTHORISATION, Who.ADMINISTRATOR
     if facts.access_proven_at:
         return None
-    if facts.access_lost_at:
-        return _blocked(step, Cause.ACCESS_MISSING, administrator, facts.access_lost_at)
-    if facts.consented_at:
-        return _awaited(facts.consented_at, now)
+    if facts.consented_at and is_awaited(facts, now):
+        return _Position(step, Cause.ACCESS_AWAITED, Who.MICROSOFT, facts.consented_at, State.WAITING)
+    if facts.left_at:
+        # at Microsoft's again, whatever came of it before
+        return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
+    missing_since = facts.access_lost_at or facts.consented_at
+    if missing_since:
+        return _blocked(step, Cause.ACCESS_MISSING, administrator, missing_since)
     if facts.consent_refused_at:
         return _blocked(step, Cause.CONSENT_REFUSED, administrator, facts.consent_refused_at)
-    if facts.left_at:
-        return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
     since = facts.accepted_at or facts.signed_in_at or facts.created_at
     cause = Cause.CONSENT_TO_GIVE if facts.is_administrator_hint else Cause.NOT_SEEN_AS_ADMINISTRATOR
     return _Position(step, cause, administrator, since)
-
-
-def _awaited(consented_at: datetime, now: datetime) -> _Position:
-    if now - consented_at > PROPAGATION_LIMIT:
-        return _blocked(Step.AUTHORISATION, Cause.ACCESS_MISSING, Who.ADMINISTRATOR, consented_at)
-    return _Position(Step.AUTHORISATION, Cause.ACCESS_AWAITED, Who.MICROSOFT, consented_at, State.WAITING)
 
 
 def _checks(record: Record, applications: tuple[FurtherApplication, ...]) -> _Position | None:
@@ -160,7 +156,7 @@ def _applications(record: Record, now: datetime, applications: tuple[FurtherAppl
     checked_at = _checked_at(record) or facts.created_at
     stands = [standing(record, application, now) for application in applications]
     missing = [stand for stand in stands if stand not in (Standing.PROVEN, Standing.WAIVED)]
-    if facts.left_at and facts.left_leg == Leg.APPLICATION:
+    if facts.left_at:
         return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
     if not missing:
         settled = [_settled_at(record, application) or checked_at for application in applications]

@@ -11,6 +11,7 @@ from association.errors import (
     RequestInvalidError,
 )
 from association.facts import Change, Facts, Record
+from association.outbox import FOR_GOOD
 from association.partition import Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
@@ -39,7 +40,8 @@ async def resend_link(ports: Ports, record: Record, event: Event) -> Record:
         failed = _failed(current)
         if failed:
             again = tuple(
-                replace(mail, status=MailStatus.DUE, attempts=0, created_at=event.at) for mail in failed
+                replace(mail, status=MailStatus.DUE, attempts=0, created_at=event.at, leased_until=None)
+                for mail in failed
             )
             return replace(changed(current, event), updated_mails=again)
         sent = _about_link(current)
@@ -62,6 +64,33 @@ async def resend_for_support(ports: Ports, association_id: str, reason: str) -> 
     event = Event(what="link_resent", at=ports.now(), by="support", new=checked_reason(reason))
     record = await known_record(ports, association_id)
     return await resend_link(ports, record, event)
+
+
+async def resend_mail(ports: Ports, association_id: str, key: str, reason: str) -> Record:
+    """Have the mail `key`, which failed at the mail server, tried again under its own Message-ID; one that is
+    on its way goes on.
+
+    Raises RequestInvalidError for a missing reason and for a mail that isn't there, has been sent, or has
+    nobody to go to or nothing to say any more; AssociationUnknownError.
+    """
+    event = Event(what="mail_resent", at=ports.now(), by="support", old=key, new=checked_reason(reason))
+    record = await known_record(ports, association_id)
+    task = Task(kind=TaskKind.MAIL, association_id=association_id, key=key)
+
+    def decide(current: Record) -> Change | None:
+        mail = current.outbox.get(key)
+        if mail and mail.status in (MailStatus.DUE, MailStatus.SENDING):
+            return None
+        if mail is None or mail.status is MailStatus.SENT or mail.reason in FOR_GOOD:
+            raise RequestInvalidError({"mail": "not_failed"})
+        due = replace(mail, status=MailStatus.DUE, attempts=0, leased_until=None)
+        return replace(changed(current, event), updated_mails=(due,))
+
+    decide(record)
+    await ports.tasks.send(task, SAFETY_DELAY)
+    resent = await change(ports, association_id, decide, record)
+    await ports.tasks.send(task)
+    return resent
 
 
 def require_sendable(ports: Ports, record: Record) -> None:

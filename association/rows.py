@@ -68,7 +68,8 @@ class Flow:
     `initiate_auth_code_flow` returned, empty for admin consent. `tenant_id` and `object_id` name the
     person the leg was begun for, empty at sign-in; `authority` is where a sign-in was begun, a tenant's GUID
     for its guests; `application` is the key of the further application that is consented to. A silent leg
-    shows nothing (`prompt=none`). `outcome` is what a repeated callback is shown again.
+    shows nothing (`prompt=none`); a retry follows by itself where Microsoft wasn't ready for the leg before.
+    `outcome` is what a repeated callback is shown again.
     """
 
     state_hash: str
@@ -82,6 +83,7 @@ class Flow:
     authority: str = ANY_ORGANISATION
     application: str = ""
     is_silent: bool = False
+    is_retry: bool = False
     status: FlowStatus = FlowStatus.OPEN
     consuming_since: datetime | None = None
     msal: dict[str, Any] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class TaskKind(StrEnum):
     MAIL = "mail"
     ACCESS = "access"
     APPLICATION = "application"
+    NEWS = "news"
     CLAIMS = "claims"
     NEW_LINK = "new_link"
 

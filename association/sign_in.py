@@ -13,19 +13,20 @@ from association.errors import (
     DomainUnknownError,
     GuestUnexpectedError,
     LimitReachedError,
-    MicrosoftRefusedError,
     SignInRefusedError,
 )
 from association.facts import AcceptedBy, Change, Facts, Record
 from association.identity import Identity
 from association.legs import Departure, begin_sign_in, require_same_link
 from association.limits import require_within_limit
+from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Event, Person
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.public_mail import PUBLIC_MAIL_DOMAINS
 from association.rows import ANY_ORGANISATION, Flow, Leg
 from association.session import Session
+from association.trouble import raise_trouble
 
 # A DNS name (RFC 1035 §2.3.4) of two labels at least; discovery tells whether it is anybody's.
 DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII)
@@ -47,12 +48,29 @@ async def leave_for_sign_in(
     return departure
 
 
-async def note_departure(ports: Ports, record: Record, leg: Leg, *, ends_sessions: bool = False) -> Record:
-    """Note when the browser left, so that silence can be seen: a person held by Microsoft never returns."""
+async def note_departure(
+    ports: Ports,
+    record: Record,
+    leg: Leg,
+    *,
+    ends_sessions: bool = False,
+    after: MicrosoftRefusedError | None = None,
+) -> Record:
+    """Note when the browser left, so that silence can be seen: a person held by Microsoft never returns.
+
+    `after` is the answer that the departure follows by itself.
+    """
     now = ports.now()
 
     def decide(current: Record) -> Change:
-        event = Event(what="left_for_microsoft", at=now, actor=current.facts.account, new=leg)
+        event = Event(
+            what="left_for_microsoft",
+            at=now,
+            actor=current.facts.account,
+            old=after.answer if after else "",
+            new=leg,
+            correlation_id=after.correlation_id if after else "",
+        )
         sessions_from = now if ends_sessions else current.facts.sessions_from
         return changed(current, event, left_at=now, left_leg=leg, sessions_from=sessions_from)
 
@@ -85,6 +103,7 @@ async def complete_sign_in(
     if "error" in answer:
         refusal = ports.entra.refusal(answer)
         await _note_refusal(ports, flow, refusal)
+        raise_trouble(refusal)
         raise SignInRefusedError(str(refusal), answer=refusal.answer)
     identity = await ports.entra.redeem(flow.authority, flow.msal, answer)
     if flow.authority not in (ANY_ORGANISATION, identity.tenant_id):

@@ -9,38 +9,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from association.answer import Answer
-from association.applications import ClientRoles, keep_looking, read_roles, seen
-from association.associate import bind
-from association.changes import SAFETY_DELAY, change, changed
-from association.consent import (
-    NOT_THE_CUSTOMERS,
+from association.access import (
     REQUIRED_ROLES,
-    is_awaited,
+    keep_looking_for_access,
     look_later,
     note_access,
     note_access_lost,
     read_access,
-    require_accepted,
 )
-from association.errors import (
-    AccountChangedError,
-    IdTokenInvalidError,
-    MicrosoftRefusedError,
-    MicrosoftUnavailableError,
-    SignInRefusedError,
-)
+from association.answer import Answer
+from association.associate import bind
+from association.changes import SAFETY_DELAY, change, changed
+from association.consent import require_accepted
+from association.errors import AccountChangedError, IdTokenInvalidError, SignInRefusedError
 from association.facts import AcceptedBy, Change, Facts, Record
-from association.grants import grant_of, missing_applications
+from association.grants import grant_of, is_awaited, missing_applications
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
+from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Check, Event, Grant
 from association.ports import Ports
 from association.prerequisites import judge
 from association.progress import is_proven
+from association.roles import ClientRoles, keep_looking, read_roles, seen
 from association.rows import Flow, Leg
 from association.session import Session
 from association.sign_in import note_departure
+from association.trouble import raise_trouble
 
 OLDEST_ID_TOKEN = timedelta(minutes=10)
 # Microsoft wants to show something: the leg is repeated once, this time visibly.
@@ -93,13 +88,13 @@ async def complete_confirm(
         read_roles(ports, flow.tenant_id, applications),
     )
     checks = judge(identity, tenant, person, ports.now())
-    if not tenant.roles >= REQUIRED_ROLES:
-        await look_later(ports, flow.association_id, SAFETY_DELAY)
+    read = read or await ports.associations.read(flow.association_id)
+    if read and read.facts.consented_at and not tenant.roles >= REQUIRED_ROLES:
+        facts = read.facts
+        await look_later(ports, facts.association_id, read.facts.consented_at, facts.looks, SAFETY_DELAY)
     record = await _note_checks(ports, flow, _Seen(checks, tenant, found), read)
-    if is_awaited(record.facts, ports.now()):
-        # seen once and gone again: consent is still spreading, and the background goes on looking
-        await look_later(ports, flow.association_id)
-
+    # seen once and gone again: consent is still spreading, and the background goes on looking
+    await keep_looking_for_access(ports, record)
     await keep_looking(ports, record)
 
     def agrees(current: Record) -> bool:
@@ -148,8 +143,7 @@ def _keeps_domain(record: Record, tenant: TenantFacts) -> bool:
 
 async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) -> Departure:
     record = await ports.associations.read(flow.association_id)
-    if refusal.answer in NOT_THE_CUSTOMERS:
-        raise MicrosoftUnavailableError(str(refusal)) from refusal
+    raise_trouble(refusal)
     if record is None or not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
         raise SignInRefusedError(str(refusal), answer=refusal.answer) from refusal
     _require_going_on(flow, record.facts)

@@ -8,6 +8,7 @@ import azure.functions as func
 from association.addin import download_headers, entity_tag, is_unchanged, tenant_add_in
 from association.errors import NotBoundError, PageUnknownError, RequestInvalidError, ShareEndedError
 from association.facts import Facts
+from association.keys import read_reference, reference_of
 from association.links import find_share
 from association.ports import Ports
 from association.session import Session
@@ -16,12 +17,12 @@ from functions.services import asset, rendering, services
 from functions.web import responses
 from functions.web.boundary import pages
 from functions.web.browser import query, read_visit, set_session, set_visit
-from functions.web.language import language_for_users
+from functions.web.language import language_for_users, switch
 from functions.web.visitor import Visitor, enter
 
 bp = func.Blueprint()
 GET = ["GET", "HEAD"]
-SHARE_COOKIE = "addin"
+SHARED = "addin-"
 A_DAY = "public, max-age=86400"
 
 
@@ -42,7 +43,7 @@ async def own_guide(req: func.HttpRequest) -> func.HttpResponse:
     """The guide for the administrator's session, with the way for a whole organisation opened."""
     visitor = await enter(req, services().ports)
     session = _bound_session(visitor)
-    response = _guide(visitor.ports, visitor.facts, visitor.language, visitor.path)
+    response = _guide(req, visitor.ports, visitor.facts, visitor.language, visitor.path)
     return set_session(response, visitor.ports, visitor.facts.reference, session)
 
 
@@ -68,8 +69,9 @@ async def open_share_link(req: func.HttpRequest) -> func.HttpResponse:
     """The share link: leave a visit in the browser, the token out of the address bar."""
     ports = services().ports
     link = await find_share(ports, query(req).get("k", ""))
-    response = responses.redirect("/addin/guide", ports.settings)
-    return set_visit(req, response, ports, SHARE_COOKIE, link)
+    reference = reference_of(link.association_id)
+    response = responses.redirect(f"/addin/guide?of={reference}", ports.settings)
+    return set_visit(req, response, ports, f"{SHARED}{reference}", link)
 
 
 @bp.function_name("addin_guide")
@@ -79,7 +81,7 @@ async def guide(req: func.HttpRequest) -> func.HttpResponse:
     """The guide for a user who opened the share link: what the file is, and how Outlook takes it."""
     ports = services().ports
     facts = await _shared(req, ports)
-    return _guide(ports, facts, language_for_users(req, facts.language), "")
+    return _guide(req, ports, facts, language_for_users(req, facts.language), "")
 
 
 @bp.function_name("addin_shared_file")
@@ -106,8 +108,10 @@ async def assets(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _shared(req: func.HttpRequest, ports: Ports) -> Facts:
-    """The facts behind the share link that this browser opened. Raises ShareEndedError."""
-    visit = read_visit(req, ports, SHARE_COOKIE)
+    """The facts behind the share link of the association that the address names, if this browser opened it:
+    one cookie each, so that two companies' links in one browser don't mix. Raises ShareEndedError.
+    """
+    visit = read_visit(req, ports, f"{SHARED}{read_reference(query(req).get('of', ''))}")
     record = await ports.associations.read(visit.association_id) if visit else None
     if visit is None or record is None:
         raise ShareEndedError
@@ -126,7 +130,9 @@ def _bound_session(visitor: Visitor) -> Session:
     return session
 
 
-def _guide(ports: Ports, facts: Facts, language: str, own_path: str) -> func.HttpResponse:
+def _guide(
+    req: func.HttpRequest, ports: Ports, facts: Facts, language: str, own_path: str
+) -> func.HttpResponse:
     """The guide; `own_path` is the association's address for its administrator, "" for users."""
     html = rendering().page(
         "guide",
@@ -135,8 +141,11 @@ def _guide(ports: Ports, facts: Facts, language: str, own_path: str) -> func.Htt
         reference=facts.reference,
         support_phone=ports.settings.support_phone,
         support_email=ports.settings.support_email,
-        download=f"{own_path or '/addin'}/sage-contact.xml",
+        download=f"{own_path}/sage-contact.xml"
+        if own_path
+        else f"/addin/sage-contact.xml?of={facts.reference}",
         own_path=own_path,
+        switch=switch(req, language, own_path or "/addin/guide"),
     )
     return responses.page(html, ports.settings)
 

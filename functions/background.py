@@ -2,11 +2,12 @@
 
 import azure.functions as func
 
-from association.applications import look_for_grant
-from association.consent import look_for_access
+from association.access import look_for_access
 from association.new_link import send_new_link
+from association.news import tell_news
 from association.outbox import deliver
 from association.purge import purge
+from association.roles import look_for_grant
 from association.rows import TaskKind
 from association.settle import settle_claim
 from functions.services import read_task, services
@@ -16,6 +17,7 @@ DO = {
     TaskKind.MAIL: deliver,
     TaskKind.ACCESS: look_for_access,
     TaskKind.APPLICATION: look_for_grant,
+    TaskKind.NEWS: tell_news,
     TaskKind.CLAIMS: settle_claim,
     TaskKind.NEW_LINK: send_new_link,
 }

@@ -16,7 +16,7 @@ from association.verify import recheck
 from functions.services import services
 from functions.web import callbacks, responses
 from functions.web.boundary import pages
-from functions.web.browser import end_session, query, set_visit, visit_name
+from functions.web.browser import cookies, end_session, query, session_name, set_visit, visit_name
 from functions.web.pages import Guest, show, show_applications
 from functions.web.visitor import Visitor, enter
 
@@ -29,11 +29,16 @@ POST = ["POST"]
 @bp.route("a", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
 @pages
 async def open_link(req: func.HttpRequest) -> func.HttpResponse:
-    """The mailed link: leave a visit in the browser, the token out of the address bar; spend nothing."""
+    """The mailed link: leave a visit in the browser, the token out of the address bar; spend nothing.
+
+    Whoever opens it begins as nobody: at a shared computer the one before may have left signed in.
+    """
     ports = services().ports
     link = await find_link(ports, query(req).get("k", ""), Purpose.ASSOCIATION)
     reference = reference_of(link.association_id)
     response = responses.redirect(f"/a/{reference}", ports.settings)
+    if session_name(reference) in cookies(req):
+        end_session(response, ports, reference)
     return set_visit(req, response, ports, visit_name(reference), link)
 
 

@@ -7,11 +7,13 @@ never at import (rule R4), and are looked for again at the next request.
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapters import deadline
 from adapters.assets import Asset, Assets
 from adapters.rendering import Rendering
 from association.errors import SettingsIncompleteError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 STORAGE_TIMEOUT_SECONDS = 5.0
+# The first page is out by then, and while somebody reads it the steps after it are prepared (rule P2).
+AHEAD_AFTER_SECONDS = 1.0
 
 
 def _now() -> datetime:
@@ -52,13 +56,21 @@ _built: list[Services] = []
 def services() -> Services:
     """The worker's services, built on first use. Raises SettingsIncompleteError."""
     if not _built:
+        from adapters.microsoft.ahead import import_later
+
         _built.append(build(os.environ))
+        import_later(AHEAD_AFTER_SECONDS)
     return _built[0]
 
 
 def rendering() -> Rendering:
     """The texts alone: they need no setting, so an error page can always be shown."""
     return _rendering
+
+
+def within(seconds: float) -> AbstractContextManager[None]:
+    """Whatever is called inside, in tasks and threads begun there too, ends within `seconds` (rule R3)."""
+    return deadline.within(seconds)
 
 
 def read_task(text: str) -> Task:

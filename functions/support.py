@@ -8,7 +8,7 @@ from association.errors import RequestInvalidError
 from association.support import Question, find_page
 from functions.services import services
 from functions.web import responses
-from functions.web.boundary import json_api
+from functions.web.boundary import json_api, language_of
 from functions.web.browser import query
 from functions.web.json_body import object_of, read_json, require_key_in_header
 from functions.web.support_view import support_view
@@ -24,7 +24,7 @@ LONGEST_VALUE = 254
 async def find_associations(req: func.HttpRequest) -> func.HttpResponse:
     """Find by one key in the query; an e-mail address never goes there (rule S5)."""
     require_key_in_header(req)
-    return await _answer(_question(query(req), KEYS))
+    return await _answer(req, _question(query(req), KEYS))
 
 
 @bp.function_name("support_search")
@@ -32,13 +32,13 @@ async def find_associations(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def search_associations(req: func.HttpRequest) -> func.HttpResponse:
     """Find by one key in the body, an e-mail address among them; `after` goes on where a page ended."""
-    return await _answer(_question(read_json(req), (*KEYS, "email"), ("after",)))
+    return await _answer(req, _question(read_json(req), (*KEYS, "email"), ("after",)))
 
 
-async def _answer(question: Question) -> func.HttpResponse:
+async def _answer(req: func.HttpRequest, question: Question) -> func.HttpResponse:
     ports = services().ports
     found = await find_page(ports, question)
-    views = [support_view(record, ports) for record in found.records]
+    views = [support_view(record, ports, language_of(req)) for record in found.records]
     return responses.data({"associations": views, "next": found.following or None})
 
 

@@ -12,12 +12,12 @@ from association.facts import Record
 from association.ports import Ports
 from association.release import release_tenant
 from association.renew import renew_link, renew_share
-from association.resend import resend_for_support
+from association.resend import resend_for_support, resend_mail
 from association.revoke import revoke_association_link, revoke_share_link
 from association.waive import waive_application
 from functions.services import services
 from functions.web import responses
-from functions.web.boundary import json_api
+from functions.web.boundary import json_api, language_of
 from functions.web.json_body import read_object, text_of
 from functions.web.support_view import support_view
 
@@ -51,8 +51,14 @@ async def revoke(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("support/associations/{id}/resend-link", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @json_api
 async def resend(req: func.HttpRequest) -> func.HttpResponse:
-    """Mail the live association link once more to the recorded address."""
-    return await _done(req, read_object(req, ("reason",)), resend_for_support)
+    """Mail the live association link once more to the recorded address, or a mail that failed."""
+    body = read_object(req, ("reason", "mail"))
+    key = text_of(body, "mail") if "mail" in body else ""
+
+    async def verb(ports: Ports, association_id: str, reason: str) -> Record:
+        return await resend_mail(ports, association_id, key, reason)
+
+    return await _done(req, body, verb if key else resend_for_support)
 
 
 @bp.function_name("support_close")
@@ -106,7 +112,7 @@ async def erase(req: func.HttpRequest) -> func.HttpResponse:
 async def _done(req: func.HttpRequest, body: dict[str, Any], verb: Verb) -> func.HttpResponse:
     ports = services().ports
     record = await verb(ports, req.route_params["id"], text_of(body, "reason"))
-    return responses.data(support_view(record, ports))
+    return responses.data(support_view(record, ports, language_of(req)))
 
 
 def _of_link(body: dict[str, Any], verbs: dict[str, Verb]) -> Verb:

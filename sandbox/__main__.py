@@ -32,7 +32,13 @@ async def _run(options: argparse.Namespace) -> int:
     from sandbox.demo import run_demo  # noqa: PLC0415
     from sandbox.parts import Options, run_parts  # noqa: PLC0415
 
-    chosen = Options(options.settings, options.port_base, options.credential)
+    chosen = Options(
+        settings=options.settings,
+        port_base=options.port_base,
+        credential=options.credential,
+        storage_faults=options.storage_faults,
+        indexed_storage=options.indexed_storage,
+    )
     if options.command == "demo":
         return await run_demo(chosen)
     await run_parts(chosen, as_json=options.json, until_stdin_closes=options.until_stdin_closes)
@@ -48,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--settings", type=Path, default=ROOT / "local.settings.json", metavar="FILE")
         command.add_argument("--port-base", type=int, default=DEFAULT_BASE, metavar="N", help="0: free ports")
         command.add_argument("--credential", choices=KINDS, default=KINDS[0])
+        command.add_argument("--storage-faults", action="store_true", help="storage can be made to fail")
+        command.add_argument("--indexed-storage", action="store_true", help="storage is for many rows")
     parts.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     parts.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     return parser

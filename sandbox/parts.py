@@ -17,6 +17,9 @@ from aiohttp import web
 from sandbox import tls
 from sandbox.control import control_app
 from sandbox.credentials import Credential, new_credential
+from sandbox.faults.listed import STORAGE, Part
+from sandbox.faults.plan import Plan
+from sandbox.faults.storage import proxied
 from sandbox.host.stopping import stop_on_signals, stop_with_stdin
 from sandbox.local_settings import CLIENT_ID, FURTHER_APPLICATIONS, local_settings, write_settings
 from sandbox.mailbox import Mailbox, mailbox_app, smtp_protocol
@@ -31,16 +34,20 @@ CERTIFICATES = ".sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`port_base` 0 takes free ports; `credential` is one of credentials.KINDS."""
+    """`port_base` 0 takes free ports; `credential` is one of credentials.KINDS. With `storage_faults` the
+    product reaches storage through proxies that can fail; `indexed_storage` is for many rows.
+    """
 
     settings: Path
     port_base: int
     credential: str
+    storage_faults: bool = False
+    indexed_storage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The running parts: `document` is what the settings file holds."""
+    """The running parts: `document` is what the settings file holds, `storage` leads there without faults."""
 
     ports: Ports
     storage: str
@@ -91,27 +98,39 @@ async def started_parts(options: Options) -> AsyncIterator[Parts]:
     ports = take_ports(options.port_base)
     async with AsyncExitStack() as stack:
         stack.callback(ports.close)
-        storage = await _storage(stack, ports)
+        storage = await _storage(stack, ports, indexed=options.indexed_storage)
         certificates = tls.create(settings.parent / CERTIFICATES)
         credential = new_credential(options.credential)
-        await _serve_all(stack, ports, credential, certificates.server_context())
-        document = local_settings(ports, storage.connection_string, credential, certificates.ca_file)
+        plan = Plan(frozenset(Part) if options.storage_faults else frozenset(Part) - STORAGE)
+        await _serve_all(stack, ports, credential, certificates.server_context(), plan)
+        reached = await _reached(stack, ports, storage, plan) if options.storage_faults else storage
+        document = local_settings(ports, reached.connection_string, credential, certificates.ca_file)
         write_settings(settings, document)
         if sys.platform != "linux":
             ports.sockets["host"].close()
         yield Parts(ports, storage.connection_string, settings, document)
 
 
-async def _storage(stack: AsyncExitStack, ports: Ports) -> Storage:
+async def _storage(stack: AsyncExitStack, ports: Ports, *, indexed: bool) -> Storage:
     wanted = {f"{name}_port": port for name, port in ports.storage.items()}
-    running = running_storage(**wanted)
+    running = running_storage(**wanted, indexed=indexed)
     storage = await asyncio.to_thread(running.__enter__)
     stack.callback(running.__exit__, None, None, None)
     return storage
 
 
+async def _reached(stack: AsyncExitStack, ports: Ports, storage: Storage, plan: Plan) -> Storage:
+    proxies = proxied(storage, plan, ports.sockets["queue_proxy"], ports.sockets["table_proxy"])
+    return await stack.enter_async_context(proxies)
+
+
+def _registered_name(name: str | dict[str, str]) -> str:
+    """An app registration has one name, whatever ours calls it in each language."""
+    return name if isinstance(name, str) else name["fr"]
+
+
 async def _serve_all(
-    stack: AsyncExitStack, ports: Ports, credential: Credential, context: ssl.SSLContext
+    stack: AsyncExitStack, ports: Ports, credential: Credential, context: ssl.SSLContext, plan: Plan
 ) -> None:
     directory = Directory.load()
     forwarded = f"{ports.address('portal')}/consent/forward"
@@ -125,14 +144,18 @@ async def _serve_all(
     further = [
         further_application(
             application["client_id"],
-            application["name"],
+            _registered_name(application["name"]),
             application["roles"],
             [f"{ports.address('host')}/consent/callback", forwarded],
         )
         for application in FURTHER_APPLICATIONS
     ]
     microsoft = Microsoft(
-        directory, [product, *further], ports.address("microsoft"), ports.address("microsoft_https", "https")
+        directory,
+        [product, *further],
+        ports.address("microsoft"),
+        ports.address("microsoft_https", "https"),
+        plan,
     )
     mailbox = Mailbox()
     customers = json.loads(CUSTOMERS.read_text(encoding="utf-8"))
@@ -142,8 +165,9 @@ async def _serve_all(
     for name, secured in (("portal", None), ("portal_https", context)):
         portal = portal_app(ports.address("host"), ports.address("portal"))
         await _serve(stack, portal, ports, name, secured)
-    await _serve(stack, control_app(directory, customers), ports, "control")
-    smtp = await asyncio.get_running_loop().create_server(smtp_protocol(mailbox), sock=ports.sockets["smtp"])
+    await _serve(stack, control_app(directory, customers, plan, microsoft.authority), ports, "control")
+    loop, protocol = asyncio.get_running_loop(), smtp_protocol(mailbox, plan)
+    smtp = await loop.create_server(protocol, sock=ports.sockets["smtp"])
     stack.callback(smtp.close)
 
 

@@ -20,6 +20,9 @@ OFFSETS = {
     "blob": 10,
     "queue": 11,
     "table": 12,
+    # before the two above, if storage is to fail
+    "queue_proxy": 13,
+    "table_proxy": 14,
 }
 STORAGE = ("blob", "queue", "table")
 

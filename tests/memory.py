@@ -11,17 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from association.associate import bind
-from association.errors import (
-    ConcurrentChangeError,
-    FlowBusyError,
-    MicrosoftRefusedError,
-    PortalUnavailableError,
-)
+from association.errors import ConcurrentChangeError, FlowBusyError, PortalUnavailableError
 from association.facts import Change, Record
 from association.identity import Identity, Licence, PersonFacts, Role, Subscription, TenantFacts
 from association.invite import receive_order
 from association.keys import Keys, token_hash
 from association.legs import Departure, take
+from association.microsoft_errors import MicrosoftRefusedError
 from association.order import parse_order
 from association.partition import Mail, MailStatus
 from association.ports import Ports
@@ -146,7 +142,7 @@ class Associations:
             people={**base.people, **{person.number: person for person in change.people}},
             orders={**base.orders, **{order.order_number: order for order in change.orders}},
             checks={**base.checks, **{check.key: check for check in change.checks}},
-            grants={**base.grants, **{grant.key: grant for grant in change.grants}},
+            grants={**base.grants, **{(grant.key, grant.tenant_id): grant for grant in change.grants}},
             bindings={**base.bindings, **{binding.generation: binding for binding in change.bindings}},
             outbox=outbox,
             events=(*base.events, replace(change.event, version=version)),
@@ -156,13 +152,13 @@ class Associations:
     async def lease_mail(
         self, association_id: str, key: str, *, now: datetime, until: datetime
     ) -> Mail | None:
-        """The mail if it is due or its lease has ended."""
+        """The mail if it is due, and rests no more, or its lease has ended."""
         record = self.records.get(association_id)
         mail = record.outbox.get(key) if record else None
         if record is None or mail is None:
             return None
         has_ended = mail.leased_until is None or mail.leased_until <= now
-        if mail.status is not MailStatus.DUE and not (mail.status is MailStatus.SENDING and has_ended):
+        if mail.status not in (MailStatus.DUE, MailStatus.SENDING) or not has_ended:
             return None
         leased = replace(mail, status=MailStatus.SENDING, attempts=mail.attempts + 1, leased_until=until)
         self.records[association_id] = replace(record, outbox={**record.outbox, key: leased})

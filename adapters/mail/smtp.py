@@ -14,8 +14,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any, Protocol
 
+from adapters.deadline import seconds_left, within
+from adapters.mail.dialogue import LEAVE_SECONDS, Dialogue, DialogueOverTls
+from adapters.threads import Threads
 from association.errors import MailRefusedError
 from association.settings import Settings
+
+THREADS = 8
 
 
 class Rendered(Protocol):
@@ -36,15 +41,26 @@ class Texts(Protocol):
 
 
 class SmtpPost:
-    """The mail server of `settings`; `timeout` is in seconds and covers each step of the dialogue."""
+    """The mail server of `settings`.
+
+    `timeout` seconds are for each reply of the server, `longest` for the whole dialogue, which has to end
+    before the lease of the mail that is being sent (association/outbox.py).
+    """
 
     def __init__(
-        self, settings: Settings, texts: Texts, now: Callable[[], datetime], timeout: float = 10.0
+        self,
+        settings: Settings,
+        texts: Texts,
+        now: Callable[[], datetime],
+        timeout: float = 20.0,
+        longest: float = 60.0,
     ) -> None:
         self._settings = settings
         self._texts = texts
         self._now = now
         self._timeout = timeout
+        self._longest = longest
+        self._threads = Threads("mail", THREADS)
 
     async def send(
         self, kind: str, language: str, to: str, message_id: str, values: Mapping[str, Any]
@@ -58,7 +74,11 @@ class SmtpPost:
         except (ValueError, MessageError) as error:
             raise MailRefusedError(f"unsendable kind={type(error).__name__}") from None
         try:
-            await asyncio.to_thread(self._hand_over, message)
+            # The dialogue ends by itself; waiting for a thread, and for the server's name, do not. What
+            # begins late has to end with the rest: nobody would hear that the server took the mail.
+            with within(self._longest + self._timeout):
+                async with asyncio.timeout(seconds_left() + LEAVE_SECONDS):
+                    await self._threads.call(self._hand_over, message)
         except smtplib.SMTPRecipientsRefused as error:
             codes = sorted({code for code, _ in error.recipients.values()})
             raise MailRefusedError(f"recipient_refused codes={codes}") from None
@@ -86,16 +106,20 @@ class SmtpPost:
         return message
 
     def _hand_over(self, message: EmailMessage) -> None:
-        with self._connect() as server:
+        server = self._connect()
+        try:
             if self._settings.smtp_security == "starttls":
                 server.starttls(context=ssl.create_default_context())
             if self._settings.smtp_username:
                 server.login(self._settings.smtp_username, self._settings.smtp_password)
             server.send_message(message)
+        finally:
+            server.leave()
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> Dialogue:
         host, port = self._settings.smtp_host, self._settings.smtp_port
+        longest = seconds_left(self._longest)
         if self._settings.smtp_security == "tls":
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(host, port, timeout=self._timeout, context=context)
-        return smtplib.SMTP(host, port, timeout=self._timeout)
+            return DialogueOverTls(host, port, timeout=self._timeout, longest=longest, context=context)
+        return Dialogue(host, port, timeout=self._timeout, longest=longest)

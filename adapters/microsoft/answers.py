@@ -1,4 +1,4 @@
-"""The one classifier of Microsoft's errors: AADSTS number first, then OAuth error, then HTTP status.
+"""The one classifier of Microsoft's errors: AADSTS number, then OAuth's or Graph's word, then HTTP status.
 
 Numbers are for choosing help and retry, never for authorisation: Microsoft may change them at any time
 (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
@@ -9,38 +9,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from association.answer import Answer
-from association.errors import MicrosoftRefusedError
 from association.identity import GUID
+from association.microsoft_errors import MicrosoftRefusedError
 
 NUMBER = re.compile(r"AADSTS(\d{4,8})", re.ASCII)
 
+# Numbers that only Microsoft's own pages show stand here as well: people read them out on the telephone.
 BY_NUMBER = {
+    Answer.DENIED: (50126,),
     Answer.CANCELLED: (65004,),
     Answer.INTERACTION_REQUIRED: (16000, 50058, 50072, 50074, 50076, 50079, 50140, 50199),
-    Answer.CONSENT_MISSING: (65001, 650057),
-    Answer.NOT_IN_TENANT: (700016, 7000112, 70001, 500011),
+    Answer.CONSENT_MISSING: (65001,),
+    Answer.NOT_IN_TENANT: (700016,),
+    Answer.DISABLED: (7000112, 70001),
     Answer.NOT_ALLOWED: (50105,),
     Answer.WRONG_ACCOUNT: (50020, 50034, 51004, 90072, 500201, 500208, 9002332),
+    Answer.ACCOUNT_BLOCKED: (50053, 50057),
     Answer.NEEDS_ADMINISTRATOR: (90008, 90094, 90095),
     Answer.BLOCKED_BY_POLICY: (
-        50053,
-        50057,
-        53000,
-        53001,
-        53002,
-        53003,
-        500021,
-        500022,
-        500212,
-        500213,
-        530032,
-        530035,
+        *(53000, 53001, 53002, 53003, 530032, 530035),
+        *(500021, 500022, 500212, 500213),
     ),
-    Answer.PROVISIONING: (650051, 650052, 650054, 650056),
+    Answer.RESOURCE_MISSING: (65005, 500011, 650052, 650054, 650056, 650057),
+    Answer.PROVISIONING: (650051,),
     Answer.OUR_CREDENTIAL: (50012, 700024, 700027, 7000215, 7000218, 7000222),
+    Answer.OUR_REQUEST: (
+        *(50011, 50194, 500113, 28002, 28003, 70011),
+        *(90014, 90023, 90100, 90124, 90130, 900144, 9001023, 9002313),
+    ),
     Answer.CODE_SPENT: (54005, 70000, 70008, 501481, 700005, 700082),
     Answer.TENANT_UNKNOWN: (90002,),
+    Answer.THROTTLED: (50196,),
 }
+# OAuth's words (RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6) and Graph's
+# (https://learn.microsoft.com/graph/errors).
 BY_ERROR = {
     "access_denied": Answer.DENIED,
     "permission_denied": Answer.DENIED,
@@ -49,16 +51,34 @@ BY_ERROR = {
     "login_required": Answer.INTERACTION_REQUIRED,
     "invalid_client": Answer.OUR_CREDENTIAL,
     "invalid_grant": Answer.CODE_SPENT,
+    "invalid_request": Answer.OUR_REQUEST,
+    "invalid_resource": Answer.RESOURCE_MISSING,
+    "invalid_scope": Answer.OUR_REQUEST,
     "invalid_tenant": Answer.TENANT_UNKNOWN,
     "server_error": Answer.UNAVAILABLE,
     "temporarily_unavailable": Answer.UNAVAILABLE,
     "unauthorized_client": Answer.NOT_IN_TENANT,
+    "unsupported_response_type": Answer.OUR_REQUEST,
+    "AadPremiumLicenseRequired": Answer.LICENCE_MISSING,
+    "Authorization_IdentityNotFound": Answer.NOT_IN_TENANT,
+    "Authorization_RequestDenied": Answer.CONSENT_MISSING,
+    "InvalidAuthenticationToken": Answer.CODE_SPENT,
+    "Request_BadRequest": Answer.OUR_REQUEST,
+    "Request_ResourceNotFound": Answer.NOT_FOUND,
+    "Request_UnsupportedQuery": Answer.OUR_REQUEST,
+    "TooManyRequests": Answer.THROTTLED,
+    "accessDenied": Answer.CONSENT_MISSING,
+    "serviceNotAvailable": Answer.UNAVAILABLE,
+    "throttledRequest": Answer.THROTTLED,
 }
 _NUMBERS = {number: answer for answer, numbers in BY_NUMBER.items() for number in numbers}
 
 
 def classify(number: int, error: str, http_status: int = 0) -> Answer:
-    """What an error comes to; 0 and "" stand for what is not known."""
+    """What an error of a redirect, the token endpoint or Graph comes to; 0 and "" stand for what isn't known.
+
+    `number` is AADSTS's, `error` OAuth's word or Graph's code.
+    """
     if number in _NUMBERS:
         return _NUMBERS[number]
     if http_status == 429:

@@ -1,7 +1,8 @@
 """Microsoft Entra ID through MSAL: sign-in legs, code redemption, app-only access, admin consent.
 
 A new MSAL application is made for every attempt: one that lives would replay a refused answer for 60 s and
-keep a token without roles for an hour, when consent has just been given (rule R2).
+keep a token without roles for an hour, when consent has just been given (rule R2). Everything but the
+redemption of a code, which is good for one use, is asked again when Microsoft fails for a moment (rule R3).
 """
 
 import asyncio
@@ -10,19 +11,27 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
+from adapters.deadline import seconds_left
+from adapters.microsoft.ahead import SIGN_IN, import_libraries
 from adapters.microsoft.answers import refusal
+from adapters.microsoft.credential import Credential
 from adapters.microsoft.id_token import IdTokens, roles_of
+from adapters.microsoft.retries import Retries
 from adapters.microsoft.session import MicrosoftSession
-from association.errors import IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError
+from adapters.threads import Threads
+from association.errors import IdTokenInvalidError
 from association.identity import GUID, Identity
+from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.rows import Leg
 from association.settings import Settings
 
 if TYPE_CHECKING:
     import msal
+
+T = TypeVar("T")
 
 GRAPH_DEFAULT = "https://graph.microsoft.com/.default"
 CONFIRM_SCOPES = (
@@ -31,15 +40,27 @@ CONFIRM_SCOPES = (
 )
 # openid and profile are added by MSAL; offline_access is kept out: nothing of ours outlives the request.
 EXCLUDED_SCOPES = ("offline_access",)
+THREADS = 16
+# For one attempt, waiting for a thread included; the session's own times are shorter.
+LONGEST_SECONDS = 25.0
 
 
 class Entra:
     """The sign-in service for one app registration. `now` gives aware UTC times."""
 
-    def __init__(self, settings: Settings, session: MicrosoftSession, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        session: MicrosoftSession,
+        now: Callable[[], datetime],
+        retries: Retries | None = None,
+    ) -> None:
         self._settings = settings
         self._session = session
+        self._credential = Credential(settings)
         self._now = now
+        self._retries = retries or Retries()
+        self._threads = Threads("entra", THREADS)
         self._id_tokens = IdTokens(session, settings.authority, settings.client_id)
 
     async def begin(
@@ -52,14 +73,16 @@ class Entra:
         person of `login_hint` is shown again with their own Graph permissions, without a page if `silent`.
         Raises MicrosoftUnavailableError.
         """
-        return await asyncio.to_thread(self._begin, tenant, leg, state, login_hint, silent)
+        return await self._repeated(self._begin, tenant, leg, state, login_hint, silent)
 
     async def redeem(self, tenant: str, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Identity:
         """Redeem the code in `answer` for the validated identity, with its access token.
 
         Raises IdTokenInvalidError, MicrosoftRefusedError, MicrosoftUnavailableError.
         """
-        return await asyncio.to_thread(self._redeem, tenant, dict(flow), dict(answer))
+        application = await self._repeated(self._application, tenant)
+        result = await self._once(self._redeem, application, dict(flow), dict(answer))
+        return await self._repeated(self._identity, result, str(flow.get("nonce", "")))
 
     async def app_roles(self, tenant_id: str) -> frozenset[str]:
         """The roles of a fresh app-only Graph token for the tenant: what has really been granted.
@@ -71,14 +94,14 @@ class Entra:
 
     async def app_token(self, tenant_id: str) -> str:
         """A fresh app-only Graph token for the tenant; it may be without roles. Raises as `app_roles`."""
-        return await asyncio.to_thread(self._app_token, tenant_id)
+        return await self._repeated(self._app_token, tenant_id)
 
     async def tenant_of_domain(self, domain: str) -> str:
         """The tenant id (GUID) behind a verified domain, or "" when there is none.
 
         By OpenID discovery, which needs no permission. Raises MicrosoftUnavailableError.
         """
-        return await asyncio.to_thread(self._tenant_of_domain, domain)
+        return await self._repeated(self._tenant_of_domain, domain)
 
     def consent_uri(self, tenant_id: str, state: str, client_id: str = "") -> str:
         """Where the tenant's administrator consents to everything the registration lists.
@@ -100,6 +123,18 @@ class Entra:
         """The classified error of a redirect."""
         return refusal(answer)
 
+    async def _repeated(self, call: Callable[..., T], *arguments: Any) -> T:
+        """What `call` returns, from a thread, asked again as far as the policy allows."""
+        return await self._retries.repeat(lambda: self._once(call, *arguments))
+
+    async def _once(self, call: Callable[..., T], *arguments: Any) -> T:
+        import_libraries(SIGN_IN)
+        try:
+            async with asyncio.timeout(seconds_left(LONGEST_SECONDS)):
+                return await self._threads.call(call, *arguments)
+        except TimeoutError:
+            raise MicrosoftUnavailableError("call=entra kind=Timeout") from None
+
     def _begin(self, tenant: str, leg: Leg, state: str, login_hint: str, silent: bool) -> dict[str, Any]:
         picks = leg is Leg.SIGN_IN
         prompt = "select_account" if picks else "none" if silent else None
@@ -111,22 +146,23 @@ class Entra:
             login_hint=login_hint or None,
             response_mode="query",
         )
-        target = urlsplit(flow["auth_uri"])
-        if f"{target.scheme}://{target.netloc}" != self._settings.login_origin:
+        if not flow["auth_uri"].startswith(f"{self._settings.login_origin}/"):
             raise MicrosoftUnavailableError("reason=authorization_endpoint_elsewhere")
         return flow
 
-    def _redeem(self, tenant: str, flow: dict[str, Any], answer: dict[str, str]) -> Identity:
-        nonce = str(flow.get("nonce", ""))
+    def _redeem(
+        self, application: "msal.ConfidentialClientApplication", flow: dict[str, Any], answer: dict[str, str]
+    ) -> dict[str, Any]:
         # our own row was found by this state, one-time and bound to the browser; MSAL wants it twice
         flow["state"] = answer["state"]
         try:
-            result = self._call(self._application(tenant).acquire_token_by_auth_code_flow, flow, answer)
+            return self._call(application.acquire_token_by_auth_code_flow, flow, answer)
         except RuntimeError:
             # MSAL's message holds both nonces
             raise IdTokenInvalidError("check=nonce") from None
-        token = str(result.get("id_token", ""))
-        identity = self._id_tokens.validate(token, nonce, self._now())
+
+    def _identity(self, result: Mapping[str, Any], nonce: str) -> Identity:
+        identity = self._id_tokens.validate(str(result.get("id_token", "")), nonce, self._now())
         return replace(identity, access_token=str(result.get("access_token", "")))
 
     def _app_token(self, tenant_id: str) -> str:
@@ -134,15 +170,18 @@ class Entra:
             raise MicrosoftUnavailableError("reason=tenant_id")
         application = self._application(tenant_id)
         result = self._call(application.acquire_token_for_client, [GRAPH_DEFAULT])
-        return str(result["access_token"])
+        token = result.get("access_token")
+        if not token or not isinstance(token, str):
+            raise MicrosoftUnavailableError("call=token reason=no_token")
+        return token
 
     def _call(self, ask: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         from msal.exceptions import MsalError
 
         try:
             result: dict[str, Any] = ask(*arguments)
-        except (MsalError, ValueError, KeyError) as error:
-            # a 5xx, or an answer that isn't JSON
+        except (MsalError, ValueError, LookupError, TypeError, AttributeError) as error:
+            # an answer of another shape than MSAL expects
             raise MicrosoftUnavailableError(f"kind={type(error).__name__}") from None
         if "error" in result:
             raise refusal(result)
@@ -151,13 +190,9 @@ class Entra:
     def _tenant_of_domain(self, domain: str) -> str:
         url = f"{self._settings.authority}/{domain}/v2.0/.well-known/openid-configuration"
         response = self._session.get(url)
-        try:
-            document = response.json()
-        except ValueError:
-            document = {}
         if response.ok:
-            issuer = urlsplit(str(document.get("issuer", "")))
-            tenant_id = issuer.path.strip("/").partition("/")[0].lower()
+            # https://{login}/{tenant id}/v2.0
+            tenant_id = [*response.json()["issuer"].lower().split("/"), "", "", ""][3]
             return tenant_id if GUID.fullmatch(tenant_id) else ""
         if response.status_code == 400:
             # 90002: no tenant; others: not even a domain that could have one
@@ -165,12 +200,12 @@ class Entra:
         raise MicrosoftUnavailableError(f"call=discovery status={response.status_code}")
 
     def _application(self, tenant: str) -> "msal.ConfidentialClientApplication":
-        msal_module = _msal()
+        msal_module, credential = _msal(), self._credential.for_msal
         try:
             return msal_module.ConfidentialClientApplication(
                 self._settings.client_id,
                 authority=f"{self._settings.authority}/{tenant}",
-                client_credential=self._credential(),
+                client_credential=credential,
                 http_client=self._session,
                 http_cache={},
                 token_cache=msal_module.TokenCache(),
@@ -182,12 +217,6 @@ class Entra:
             # the discovery document could not be had, or is of an unknown tenant
             raise MicrosoftUnavailableError(f"call=discovery kind={type(error).__name__}") from None
 
-    def _credential(self) -> str | dict[str, str]:
-        if not self._settings.certificate:
-            return self._settings.client_secret
-        key, certificate = _split_pem(self._settings.certificate)
-        return {"private_key": key, "public_certificate": certificate}
-
 
 @functools.cache
 def _msal() -> Any:
@@ -198,11 +227,3 @@ def _msal() -> Any:
 
     warnings.filterwarnings("ignore", message="response_mode='form_post'")
     return msal
-
-
-def _split_pem(pem: str) -> tuple[str, str]:
-    marker = "-----BEGIN CERTIFICATE-----"
-    before, _, after = pem.partition(marker)
-    certificate, end, rest = after.partition("-----END CERTIFICATE-----")
-    key = before if "PRIVATE KEY" in before else rest
-    return key.strip() + "\n", marker + certificate + end + "\n"

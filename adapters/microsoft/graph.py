@@ -12,12 +12,14 @@ from adapters.microsoft.graph_answers import (
     licence,
     role,
     subscription,
+    well_formed,
 )
 from adapters.microsoft.graph_client import GraphClient
 from adapters.microsoft.id_token import roles_of
+from adapters.microsoft.retries import Retries
 from association.answer import SAYS_NOTHING_OF_THE_TENANT
-from association.errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.identity import PersonFacts, Role, TenantFacts
+from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,9 +31,11 @@ AppToken = Callable[[str], Awaitable[str]]
 class Graph:
     """Graph at `settings.graph_url`; `app_token` gives a fresh app-only token for a tenant id."""
 
-    def __init__(self, settings: Settings, app_token: AppToken, timeout: float = 8.0) -> None:
+    def __init__(
+        self, settings: Settings, app_token: AppToken, timeout: float = 8.0, retries: Retries | None = None
+    ) -> None:
         self._app_token = app_token
-        self._client = GraphClient(settings.graph_url, timeout)
+        self._client = GraphClient(settings.graph_url, timeout, retries or Retries())
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
         """What the tenant is and has bought, by the app's own access; None for what can't be read.
@@ -52,17 +56,19 @@ class Graph:
             self._read_if_told(requests.company_subscriptions(adapter), token),
         )
         organisation = organisations[0] if organisations else {}
-        return TenantFacts(
-            roles=roles_of(token),
-            tenant_id=str(organisation.get("id", "")).lower(),
-            organisation=str(organisation.get("displayName") or "")[:200],
-            domains=frozenset(
-                str(domain.get("name", "")).lower() for domain in organisation.get("verifiedDomains") or ()
-            ),
-            subscriptions=None
-            if subscriptions is None
-            else tuple(subscription(item, purchases or ()) for item in subscriptions),
-        )
+        with well_formed():
+            return TenantFacts(
+                roles=roles_of(token),
+                tenant_id=str(organisation.get("id", "")).lower(),
+                organisation=str(organisation.get("displayName") or "")[:200],
+                domains=frozenset(
+                    str(domain.get("name", "")).lower()
+                    for domain in organisation.get("verifiedDomains") or ()
+                ),
+                subscriptions=None
+                if subscriptions is None
+                else tuple(subscription(item, purchases or ()) for item in subscriptions),
+            )
 
     async def person_facts(self, access_token: str) -> PersonFacts:
         """The roles and licences of the token's own person; None for what can't be read.
@@ -77,13 +83,14 @@ class Graph:
             self._read_or_none(requests.licence_details(adapter), access_token),
             self._read_if_told(requests.own_eligible_roles(adapter), access_token),
         )
-        return PersonFacts(
-            roles=None if roles is None else await self._roles(roles, direct, access_token),
-            licences=None if licences is None else tuple(licence(item) for item in licences),
-            has_user_object=None if user is None else bool(user),
-            is_guest=bool(user) and user.get("userType") == "Guest",
-            eligible_roles=None if eligible is None else eligible_roles(eligible),
-        )
+        with well_formed():
+            return PersonFacts(
+                roles=None if roles is None else await self._roles(roles, direct, access_token),
+                licences=None if licences is None else tuple(licence(item) for item in licences),
+                has_user_object=None if user is None else bool(user),
+                is_guest=bool(user) and user.get("userType") == "Guest",
+                eligible_roles=None if eligible is None else eligible_roles(eligible),
+            )
 
     async def application_roles(
         self, tenant_id: str, client_ids: Collection[str]
@@ -147,7 +154,8 @@ class Graph:
         adapter = self._client.adapter
         try:
             principal = await self._client.read(requests.service_principal_of(adapter, client_id), token)
-            held = requests.app_role_assignments(adapter, str(principal["id"]))
+            with well_formed():
+                held = requests.app_role_assignments(adapter, str(principal["id"]))
             items = await self._client.read_all(held, token)
         except NotThereError:
             return None
@@ -159,16 +167,17 @@ class Graph:
         offers = await asyncio.gather(
             *(self._client.read(requests.app_roles(adapter, resource), token) for resource in resources)
         )
-        return {
-            (resource, str(offered.get("id", ""))): str(offered.get("value") or "")
-            for resource, offer in zip(resources, offers, strict=True)
-            for offered in offer.get("appRoles") or ()
-        }
+        with well_formed():
+            return {
+                (resource, str(offered.get("id", ""))): str(offered.get("value") or "")
+                for resource, offer in zip(resources, offers, strict=True)
+                for offered in offer.get("appRoles") or ()
+            }
 
     async def _read_if_told(self, request: "RequestInformation", token: str) -> list[dict[str, Any]] | None:
-        """What only explains a result: without an answer the checks work all the same."""
+        """What only explains a result: nobody waits for a second answer, the checks work without one."""
         try:
-            return await self._client.read_all(request, token)
+            return await self._client.read_all(request, token, repeat=False)
         except (MicrosoftRefusedError, MicrosoftUnavailableError):
             return None
 

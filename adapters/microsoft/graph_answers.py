@@ -4,13 +4,15 @@ https://learn.microsoft.com/graph/errors and the resources subscribedSku, compan
 licenseDetails, directoryRole.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from association.answer import Answer
-from association.errors import MicrosoftRefusedError, MicrosoftUnavailableError
+from adapters.microsoft.answers import classify
+from adapters.microsoft.retries import unavailable
 from association.identity import Licence, Role, Subscription
+from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 
 if TYPE_CHECKING:
     import httpx
@@ -22,19 +24,53 @@ class NotThereError(MicrosoftRefusedError):
     """Graph knows no such object."""
 
 
-def checked(response: "httpx.Response", body: Any) -> dict[str, Any]:
+def checked(response: "httpx.Response") -> dict[str, Any]:
+    """The JSON object of an answer.
+
+    Raises MicrosoftUnavailableError when it is none, or tells of Microsoft's own trouble; NotThereError for
+    404 and MicrosoftRefusedError for every other refusal.
+    """
+    failure = unavailable("graph", response.status_code, response.headers)
+    if failure:
+        raise failure
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
     if response.is_success and isinstance(body, dict):
         return body
-    error = body.get("error", {}) if isinstance(body, dict) else {}
+    error = body.get("error") if isinstance(body, dict) else None
     detail = f"call=graph status={response.status_code} request_id={response.headers.get('request-id', '')}"
-    if response.status_code >= 500 or response.status_code == 429 or not isinstance(error, dict):
-        raise MicrosoftUnavailableError(detail)
+    if response.is_success or not isinstance(error, dict):
+        raise MicrosoftUnavailableError(f"{detail} reason=not_json")
+    code = str(error.get("code", ""))[:60]
     refused = NotThereError if response.status_code == 404 else MicrosoftRefusedError
     raise refused(
-        Answer.UNKNOWN,
+        classify(0, code, response.status_code),
         correlation_id=response.headers.get("client-request-id", ""),
-        detail=f"{detail} code={str(error.get('code', ''))[:60]}",
+        detail=f"{detail} code={code}",
     )
+
+
+def items_of(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items of one page of a collection. Raises MicrosoftUnavailableError when there are none to read:
+    an empty collection says so, and what says nothing must not pass for one.
+    """
+    items = page.get("value")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise MicrosoftUnavailableError("call=graph reason=no_collection")
+    return items
+
+
+@contextmanager
+def well_formed() -> Iterator[None]:
+    """Around the reading of values out of JSON: raises MicrosoftUnavailableError where one is of another
+    kind than Microsoft documents.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise MicrosoftUnavailableError(f"call=graph reason=shape kind={type(error).__name__}") from None
 
 
 def subscription(item: dict[str, Any], purchases: Iterable[dict[str, Any]]) -> Subscription:

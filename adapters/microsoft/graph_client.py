@@ -4,11 +4,15 @@ Building the models of one licence imports about 1,200 modules and takes a secon
 SDK's pipeline without the models cost a hundredth of that, so JSON is read into our own values (rule P2).
 """
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from adapters.microsoft.graph_answers import checked
-from association.errors import MicrosoftUnavailableError
+from adapters.deadline import seconds_left
+from adapters.microsoft.graph_answers import checked, items_of
+from adapters.microsoft.retries import REPEATS_OF_CONNECTION, PassingError, Retries
+from association.microsoft_errors import MicrosoftUnavailableError
 
 if TYPE_CHECKING:
     import httpx
@@ -19,14 +23,16 @@ MOST_PAGES = 50
 
 
 class GraphClient:
-    """Sends requests to Graph at `url`, each waited for at most `timeout` seconds.
+    """Sends requests to Graph at `url`; each attempt may take `timeout` seconds in all, and no longer than
+    the request at hand has left. All are reads, so each is asked again as far as `retries` allow (rule R3).
 
     Opened on first use on the loop that uses it.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, retries: Retries) -> None:
         self._url = url
         self._timeout = timeout
+        self._retries = retries
         self._adapter: GraphRequestAdapter | None = None
         self._transport: httpx.AsyncHTTPTransport | None = None
 
@@ -36,36 +42,49 @@ class GraphClient:
         if self._adapter is None:
             import httpx
 
+            # at INFO it logs every address, and those hold people's ids (rule S5)
+            logging.getLogger("httpx").setLevel(logging.WARNING)
             # kept in hand: closing the SDK's client does not reach the transport under its middleware
             self._transport = httpx.AsyncHTTPTransport()
             self._adapter = _adapter(self._url, self._transport, self._timeout)
         return self._adapter
 
-    async def read(self, request: "RequestInformation", token: str) -> dict[str, Any]:
+    async def read(self, request: "RequestInformation", token: str, *, repeat: bool = True) -> dict[str, Any]:
         """One object, or one page. Raises MicrosoftRefusedError, MicrosoftUnavailableError."""
-        import httpx
-
         _natively(request)
         request.headers.remove("Authorization")
         request.headers.add("Authorization", f"Bearer {token}")
+        if not repeat:
+            return await self._send(request)
+        return await self._retries.repeat(lambda: self._send(request))
+
+    async def _send(self, request: "RequestInformation") -> dict[str, Any]:
+        import httpx
+
         try:
-            response: httpx.Response = await self.adapter.send_primitive_async(request, "bytes", {})
-            body = response.json() if response.content else {}
+            # httpx begins its times anew with every byte; this one is for the whole answer
+            async with asyncio.timeout(seconds_left(self._timeout)):
+                response: httpx.Response = await self.adapter.send_primitive_async(request, "bytes", {})
+        except (TimeoutError, httpx.TimeoutException):
+            raise MicrosoftUnavailableError("call=graph kind=Timeout") from None
+        except httpx.TransportError as error:
+            detail = f"call=graph kind={type(error).__name__}"
+            raise PassingError(detail, repeats=REPEATS_OF_CONNECTION) from None
         except httpx.HTTPError as error:
             raise MicrosoftUnavailableError(f"call=graph kind={type(error).__name__}") from None
-        except ValueError:
-            raise MicrosoftUnavailableError("call=graph reason=not_json") from None
-        return checked(response, body)
+        return checked(response)
 
-    async def read_all(self, request: "RequestInformation", token: str) -> list[dict[str, Any]]:
+    async def read_all(
+        self, request: "RequestInformation", token: str, *, repeat: bool = True
+    ) -> list[dict[str, Any]]:
         """Every item of a collection, following `@odata.nextLink` on our own Graph host only.
 
         Raises as `read`.
         """
         items: list[dict[str, Any]] = []
         for _ in range(MOST_PAGES):
-            page = await self.read(request, token)
-            items.extend(page.get("value") or ())
+            page = await self.read(request, token, repeat=repeat)
+            items.extend(items_of(page))
             following = page.get("@odata.nextLink")
             if not following:
                 return items

@@ -11,8 +11,9 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from adapters.microsoft.session import MicrosoftSession
-from association.errors import IdTokenInvalidError, MicrosoftUnavailableError
+from association.errors import IdTokenInvalidError
 from association.identity import GUID, Identity
+from association.microsoft_errors import MicrosoftUnavailableError
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 CONSUMER_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 # Between Microsoft's clocks and ours.
 LEEWAY_SECONDS = 120
-# An unknown key id makes us read the keys again, but not for everybody who sends one.
-KEYS_AT_LEAST_SECONDS = 30.0
 
 
 class IdTokens:
@@ -54,21 +53,26 @@ class IdTokens:
     def _key(self, kid: str) -> tuple["PyJWK", str]:
         found = self._find(kid)
         if found is None:
-            self._session.forget(self._keys_url, KEYS_AT_LEAST_SECONDS)
+            # Microsoft may have begun to sign with another key a moment after the keys were read
+            self._session.forget(self._keys_url)
             found = self._find(kid)
         if found is None:
             raise IdTokenInvalidError("check=kid")
-        from jwt import PyJWK
+        import jwt
 
-        return PyJWK(dict(found), algorithm="RS256"), str(found.get("issuer", ""))
+        try:
+            return jwt.PyJWK(found, algorithm="RS256"), str(found.get("issuer", ""))
+        except jwt.PyJWTError:
+            self._session.forget(self._keys_url)
+            raise MicrosoftUnavailableError("call=keys reason=key_incomplete") from None
 
-    def _find(self, kid: str) -> Mapping[str, Any] | None:
+    def _find(self, kid: str) -> dict[str, Any] | None:
         response = self._session.get(self._keys_url)
         if not response.ok:
             raise MicrosoftUnavailableError(f"call=keys status={response.status_code}")
-        for key in response.json().get("keys", ()):
-            if key.get("kid") == kid and key.get("kty") == "RSA":
-                return dict(key)
+        for key in response.json()["keys"]:
+            if isinstance(key, dict) and key.get("kid") == kid and key.get("kty") == "RSA":
+                return key
         return None
 
 

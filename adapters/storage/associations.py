@@ -39,7 +39,7 @@ class Associations:
             people={person.number: person for person in _of_kind(rows, "person", Person)},
             orders={order.order_number: order for order in _of_kind(rows, "order", Order)},
             checks={check.key: check for check in _of_kind(rows, "check", Check)},
-            grants={grant.key: grant for grant in _of_kind(rows, "app", Grant)},
+            grants={(grant.key, grant.tenant_id): grant for grant in _of_kind(rows, "app", Grant)},
             bindings={binding.generation: binding for binding in _of_kind(rows, "binding", Binding)},
             outbox={mail.key: mail for mail in _of_kind(rows, "outbox", Mail)},
             events=tuple(_of_kind(rows, "event", Event)),
@@ -72,8 +72,9 @@ class Associations:
     ) -> Mail | None:
         """The mail under `key`, leased to the caller until `until`; None when there is nothing to do.
 
-        A mail is leased when it is due, or when the lease of an earlier attempt has ended at `now`; not
-        when it is sent, failed, absent, leased, or leased by somebody else at this very moment.
+        A mail is leased when it is due and doesn't rest after a failure, or when the lease of an earlier
+        attempt has ended at `now`; not when it is sent, failed, absent, leased, or leased by somebody else at
+        this very moment.
         """
         row = await self._tables.get(TABLE, association_id, f"outbox.{escape(key)}")
         mail = to_value(Mail, row) if row else None
@@ -88,9 +89,8 @@ class Associations:
 
 
 def _is_free(mail: Mail, now: datetime) -> bool:
-    if mail.status is MailStatus.SENDING:
-        return mail.leased_until is None or mail.leased_until <= now
-    return mail.status is MailStatus.DUE
+    is_open = mail.status in (MailStatus.DUE, MailStatus.SENDING)
+    return is_open and (mail.leased_until is None or mail.leased_until <= now)
 
 
 def _of_kind(rows: Mapping[str, Row], kind: str, cls: type[T]) -> list[T]:
@@ -114,7 +114,7 @@ def _operations(before: Record | None, change: Change) -> list[Operation]:
         *(("upsert", row(f"person.{person.number}", person)) for person in change.people),
         *(("upsert", row(f"order.{escape(order.order_number)}", order)) for order in change.orders),
         *(("upsert", row(f"check.{escape(check.key)}", check)) for check in change.checks),
-        *(("upsert", row(f"app.{escape(grant.key)}", grant)) for grant in change.grants),
+        *(("upsert", row(f"app.{escape(grant.key)}.{grant.tenant_id}", grant)) for grant in change.grants),
         *(("upsert", row(f"binding.{binding.generation}", binding)) for binding in change.bindings),
         *(("insert", row(f"outbox.{escape(mail.key)}", mail)) for mail in change.mails),
         *(("replace", row(f"outbox.{escape(mail.key)}", mail)) for mail in change.updated_mails),
@@ -129,7 +129,7 @@ def _changed(record: Record, change: Change, etag: str) -> Record:
         people={**record.people, **{person.number: person for person in change.people}},
         orders={**record.orders, **{order.order_number: order for order in change.orders}},
         checks={**record.checks, **{check.key: check for check in change.checks}},
-        grants={**record.grants, **{grant.key: grant for grant in change.grants}},
+        grants={**record.grants, **{(grant.key, grant.tenant_id): grant for grant in change.grants}},
         bindings={**record.bindings, **{binding.generation: binding for binding in change.bindings}},
         outbox={**record.outbox, **{mail.key: mail for mail in mails}},
         events=(*record.events, change.event),

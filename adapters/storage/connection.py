@@ -6,10 +6,11 @@ and the first page of many needs no storage at all.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from adapters.deadline import seconds_left, within
 from association.errors import StorageUnavailableError
 
 if TYPE_CHECKING:
@@ -32,24 +33,30 @@ class Connection:
     """One transport of the storage SDKs.
 
     `session` is the worker's requests session; without one, an own session is made and closed by `close`.
-    `timeout` is how long one call may take in seconds, its one retry included.
+    `timeout` is how long one call may take in seconds, its one retry included, and no longer than the
+    request at hand has left. `sleep` waits for seconds between two attempts.
     """
 
-    def __init__(self, *, timeout: float, session: "requests.Session | None" = None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        session: "requests.Session | None" = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._timeout = timeout
         self._given = session
+        self._sleep = sleep
         self._own: requests.Session | None = None
         self._transport: AsyncioRequestsTransport | None = None
 
     def transport(self) -> "AsyncioRequestsTransport":
         """The transport, opened on first use."""
         if self._transport is None:
-            from azure.core.pipeline.transport import AsyncioRequestsTransport
+            from adapters.storage_transport import Transport
 
-            _quiet_loggers()
-            self._transport = AsyncioRequestsTransport(
-                session=self._session(), session_owner=False, connection_timeout=self._timeout / ATTEMPTS
-            )
+            _quiet_logger()
+            self._transport = Transport(self._session(), self._timeout / ATTEMPTS, self._sleep)
         return self._transport
 
     @asynccontextmanager
@@ -62,8 +69,9 @@ class Connection:
         from azure.core.exceptions import AzureError
 
         try:
-            async with asyncio.timeout(self._timeout):
-                yield
+            with within(self._timeout):
+                async with asyncio.timeout(seconds_left()):
+                    yield
         except (AzureError, OSError) as error:  # OSError: TimeoutError, and what requests raises in a body
             raise _translated(error) from error
 
@@ -76,12 +84,9 @@ class Connection:
     def _session(self) -> "requests.Session":
         if self._given is not None:
             return self._given
-        import requests
-        from requests.adapters import HTTPAdapter
+        from adapters.whole_answers import open_session
 
-        self._own = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._own.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        self._own = open_session(CONNECTIONS)
         return self._own
 
 
@@ -97,7 +102,6 @@ def _translated(error: Exception) -> Exception:
     return StorageUnavailableError(f"{type(error).__name__} status={status}")
 
 
-def _quiet_loggers() -> None:
+def _quiet_logger() -> None:
     # At INFO the SDKs log every request with its address, and addresses hold keys (rule S5).
-    for name in ("azure", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("azure").setLevel(logging.WARNING)

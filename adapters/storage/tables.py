@@ -3,6 +3,7 @@
 Nothing scans: every query names its partition. https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -21,10 +22,6 @@ Operation = tuple[Kind, Row]
 
 LARGEST_PAGE = 1000
 
-# A write whose answer was lost may have been done: repeating it would lose a race against itself. Only what
-# never reached the service is sent again.
-_ONCE: dict[str, Any] = {"retry_read": 0, "retry_status": 0, "retry_on_methods": ["POST", "PUT", "DELETE"]}
-
 
 class Tables:
     """The tables behind a connection string; a table is created when the first write finds it missing.
@@ -34,11 +31,20 @@ class Tables:
     """
 
     def __init__(
-        self, connection_string: str, *, timeout: float, session: "requests.Session | None" = None
+        self,
+        connection_string: str,
+        *,
+        timeout: float,
+        session: "requests.Session | None" = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._connection_string = connection_string
-        self._connection = Connection(timeout=timeout, session=session)
+        self._connection = Connection(timeout=timeout, session=session, sleep=sleep)
         self._clients: dict[str, TableClient] = {}
+        # A write whose answer was lost may have been done: repeating it would lose a race against itself.
+        # Only what never reached the service is sent again, by the session; whoever wrote reads before
+        # writing once more.
+        self._once: dict[str, Any] = {"retry_total": 0, "attempt_seconds": timeout}
 
     async def get(self, table: str, partition_key: str, row_key: str) -> Row | None:
         """The row under these keys, or None."""
@@ -105,7 +111,7 @@ class Tables:
 
         async def write() -> str:
             async with self._connection.call():
-                return _etag(await self._client(table).create_entity(_entity(row), **_ONCE))
+                return _etag(await self._client(table).create_entity(_entity(row), **self._once))
 
         return await self._creating(table, write)
 
@@ -115,7 +121,9 @@ class Tables:
 
         async def write() -> str:
             async with self._connection.call():
-                return _etag(await self._client(table).upsert_entity(_entity(row), mode="replace", **_ONCE))
+                return _etag(
+                    await self._client(table).upsert_entity(_entity(row), mode="replace", **self._once)
+                )
 
         return await self._creating(table, write)
 
@@ -127,7 +135,9 @@ class Tables:
         check_row(row)
         async with self._connection.call():
             client = self._client(table)
-            return _etag(await client.update_entity(_entity(row), mode="replace", **_condition(row), **_ONCE))
+            return _etag(
+                await client.update_entity(_entity(row), mode="replace", **_condition(row), **self._once)
+            )
 
     async def delete(self, table: str, row: Row) -> None:
         """Deletes the row if it still has `row.etag` (any, when that is ""); a missing row is no error.
@@ -137,7 +147,7 @@ class Tables:
         check_row(row)
         async with self._connection.call():
             await self._client(table).delete_entity(
-                row.partition_key, row.row_key, **_condition(row), **_ONCE
+                row.partition_key, row.row_key, **_condition(row), **self._once
             )
 
     async def transact(self, table: str, operations: Sequence[Operation]) -> list[str]:
@@ -151,7 +161,7 @@ class Tables:
 
         async def write() -> list[str]:
             async with self._connection.call():
-                answers = await self._client(table).submit_transaction(prepared, **_ONCE)
+                answers = await self._client(table).submit_transaction(prepared, **self._once)
                 return [_etag(answer) for answer in answers]
 
         return await self._creating(table, write)

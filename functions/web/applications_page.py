@@ -8,6 +8,7 @@ from association.further_applications import FurtherApplication
 from association.grants import Standing, grant_of, standing
 from association.steps import Cause, Progress
 from functions import services
+from functions.web.answers import refusal
 from functions.web.visitor import Visitor
 
 OPEN = (Standing.TO_CONSENT, Standing.REFUSED, Standing.MISSING)
@@ -16,13 +17,14 @@ REFRESH_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One application on the page. `permissions` are pairs: a role's value, and whether the catalogues
-    say what it means in plain words.
+    """One application on the page. `refusal` is what a refusal came to, "" for none. `permissions` are pairs:
+    a role's value, and whether the catalogues say what it means in plain words.
     """
 
     application: FurtherApplication
     standing: Standing
     at: datetime | None
+    refusal: str
     permissions: tuple[tuple[str, bool], ...]
 
 
@@ -56,7 +58,8 @@ def _line(visitor: Visitor, application: FurtherApplication) -> Line:
         }
         at = by_standing.get(stands, grant.consented_at)
     permissions = tuple((role, _is_known(role)) for role in sorted(application.roles))
-    return Line(application, stands, at, permissions)
+    refused = refusal(grant.refusal) if grant and stands is Standing.REFUSED else ""
+    return Line(application, stands, at, refused, permissions)
 
 
 def _is_known(role: str) -> bool:

@@ -15,12 +15,12 @@ import azure.functions as func
 
 from association.errors import (
     AssociationError,
-    MicrosoftUnavailableError,
     OrderConflictError,
     RequestInvalidError,
     SettingsIncompleteError,
 )
 from association.keys import reference_of
+from association.microsoft_errors import MicrosoftUnavailableError
 from functions import services
 from functions.web import responses
 from functions.web.failures import concerned, note_failure
@@ -30,6 +30,10 @@ from functions.web.next_step import NEW_LINK, next_step
 log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 20
+# Calls outside end before the request does, so that the answer can say which of them took the time.
+TO_ANSWER_SECONDS = 1
+# When trying again may help, where nobody told: other requests of these codes wait for a person, not a time.
+SOON_SECONDS = {"microsoft_unavailable": 10, "storage_unavailable": 5, "concurrent_change": 2}
 STATUS = {
     "settings_incomplete": 503,
     "page_unknown": 404,
@@ -100,8 +104,9 @@ def _bounded(
         concerned.set("")
         of_order.set("")
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                return await handler(req)
+            with services.within(DEADLINE_SECONDS - TO_ANSWER_SECONDS):
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    return await handler(req)
         except AssociationError as error:
             failure = error
         except TimeoutError:
@@ -109,9 +114,16 @@ def _bounded(
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as an answer
             log.error("unexpected kind=%s at=%s", type(error).__name__, _places(error))  # noqa: TRY400
             failure = AssociationError("unexpected")
-        return answer(req, failure, await _told(failure))
+        return _again_later(answer(req, failure, await _told(failure)), failure)
 
     return bounded
+
+
+def _again_later(response: func.HttpResponse, error: AssociationError) -> func.HttpResponse:
+    """With Retry-After (RFC 9110 §10.2.3), where a time is known after which trying again may help."""
+    if seconds := error.retry_after or SOON_SECONDS.get(error.code, 0):
+        response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 async def _told(error: AssociationError) -> str:
@@ -150,7 +162,8 @@ def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> 
         "title": texts.text(language, f"error.{error.code}.title", **error.values),
         "status": status,
         "detail": " ".join(
-            texts.text(language, f"error.{error.code}.{part}", **error.values) for part in ("cause", "remedy")
+            texts.text(language, f"error.{error.code}.{part}", **error.values)
+            for part in ("cause", *(("again",) if "again" in error.values else ()), "remedy")
         ),
         "code": error.code,
         "reference": reference,

@@ -27,6 +27,7 @@ from association.legs import (
     take,
 )
 from association.ports import Ports
+from association.retry import ask_again
 from association.rows import Flow, Leg
 from association.session import Session, from_plain, is_live, to_plain
 from association.sign_in import complete_sign_in, note_return, open_session
@@ -71,6 +72,9 @@ async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], read: Rec
 
 
 async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: Record | None) -> Way:
+    once_more = await ask_again(ports, flow, answer, record)
+    if once_more:
+        return None, once_more
     if flow.leg is Leg.APPLICATION:
         return None, await _finishing(ports, flow, await complete_application(ports, flow, answer, record))
     noted = await complete_consent(ports, flow, answer, record)

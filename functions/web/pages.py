@@ -12,6 +12,7 @@ from association.progress import current_checks, progress
 from association.steps import Cause, Progress, Step
 from functions import services
 from functions.web import responses
+from functions.web.answers import left, refusal
 from functions.web.applications_page import fill_applications
 from functions.web.browser import set_session
 from functions.web.done_page import fill_done
@@ -38,16 +39,17 @@ def show(
     code_problem: str = "",
     status: int = 200,
     page: tuple[str, Fill] | None = None,
+    where: Progress | None = None,
     guest: Guest | None = None,
 ) -> func.HttpResponse:
     """The page of the association's present state, as far as this visitor may see it.
 
     `notice` (what was just done) is told by the link's page, `code_problem` by the page of the code; another
     page says what it is about itself; `guest` is what a guest typed. `page` is shown instead of the
-    state's own.
+    state's own; `where` is where the association stands, if the caller knows it already.
     """
     ports, facts = visitor.ports, visitor.facts
-    where = progress(visitor.record, ports.now(), ports.settings.applications)
+    where = where or progress(visitor.record, ports.now(), ports.settings.applications)
     name, fill = page or _page(visitor, where)
     values = {**_common(visitor, where), **fill(visitor, where)}
     values["guest"] = guest or Guest()
@@ -68,7 +70,7 @@ def show_applications(visitor: Visitor) -> func.HttpResponse:
     where = progress(visitor.record, ports.now(), ports.settings.applications)
     listed = visitor.facts.is_bound and ports.settings.applications
     if visitor.is_current and (listed or where.step is Step.APPLICATIONS):
-        return show(visitor, page=("applications", fill_applications))
+        return show(visitor, page=("applications", fill_applications), where=where)
     return responses.redirect(visitor.path, ports.settings)
 
 
@@ -92,6 +94,7 @@ def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
         "people": _people(visitor, where) if shown else {},
         "step": where.step,
         "cause": where.cause,
+        "left": left(facts),
         "action": visitor.path,
         "form_token": visitor.form_token,
         "account": visitor.record.person(shown.account).username if shown else "",
@@ -128,6 +131,7 @@ def _tenant(visitor: Visitor, where: Progress) -> dict[str, Any]:
     return {
         "tenant_id": visitor.facts.tenant_id,
         "notice": notices.get(where.cause, ""),
+        "refusal": refusal(visitor.facts.consent_refusal),
         "since": visitor.facts.consented_at or where.since
         if where.cause is Cause.ACCESS_MISSING
         else where.since,

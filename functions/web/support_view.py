@@ -14,14 +14,15 @@ from association.partition import Binding, Check, Event, Mail, Order, Person
 from association.ports import Ports
 from association.progress import current_checks
 from association.share import share_state
+from functions.web.answers import in_words, reason_in_words
 from functions.web.views import association_view, time_text, where_stands
 
 NEWEST_EVENTS = 20
 NEWEST_FAILURES = 5
 
 
-def support_view(record: Record, ports: Ports) -> dict[str, Any]:
-    """What support gets on top of what OCTAVE gets."""
+def support_view(record: Record, ports: Ports, language: str = "fr") -> dict[str, Any]:
+    """What support gets on top of what OCTAVE gets; what is in words, in `language`."""
     facts = record.facts
     return {
         **association_view(record, ports),
@@ -45,24 +46,28 @@ def support_view(record: Record, ports: Ports) -> dict[str, Any]:
         "sign_in": _sign_in(facts),
         "accepted_by": facts.accepted_by,
         "accepted_at": time_text(facts.accepted_at),
-        "consent": _consent(facts),
+        "consent": _consent(facts, language),
         "steps": [
             {"step": item.step, "state": item.state, "at": time_text(item.at)}
             for item in where_stands(record, ports).steps
         ],
         "checks": [_check(check) for check in current_checks(record)],
-        "applications": [_application(record, each, ports) for each in ports.settings.applications],
+        "applications": [_application(record, each, ports, language) for each in ports.settings.applications],
         "orders": [_order(order) for order in record.orders.values()],
-        "mails": [_mail(mail) for mail in record.outbox.values()],
+        "mails": [_mail(mail, language) for mail in record.outbox.values()],
         "events": [_event(event) for event in newest(record.events)],
     }
 
 
 def newest(events: tuple[Event, ...]) -> list[Event]:
-    """The newest events, newest first: failures, of which a stranger may cause many, hide no others."""
+    """The newest events, newest first. Failures, of which a stranger may cause many, hide no others; of the
+    background's looks, which are counted, only the newest stands here.
+    """
     failures = [event for event in events if event.what == "failed"][-NEWEST_FAILURES:]
-    others = [event for event in events if event.what != "failed"][-NEWEST_EVENTS:]
-    return sorted((*others, *failures), key=lambda event: event.version, reverse=True)
+    looks = [event for event in events if event.what == "looked"][-1:]
+    others = [event for event in events if event.what not in ("failed", "looked")]
+    kept = (*others[len(looks) - NEWEST_EVENTS :], *looks, *failures)
+    return sorted(kept, key=lambda event: event.version, reverse=True)
 
 
 def _person(person: Person) -> dict[str, Any]:
@@ -120,13 +125,15 @@ def _sign_in(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _consent(facts: Facts) -> dict[str, Any]:
+def _consent(facts: Facts, language: str) -> dict[str, Any]:
     return {
         "consented_at": time_text(facts.consented_at),
         "refused_at": time_text(facts.consent_refused_at),
         "refusal": facts.consent_refusal,
+        "refusal_in_words": in_words(facts.consent_refusal, language),
         "access_proven_at": time_text(facts.access_proven_at),
         "access_lost_at": time_text(facts.access_lost_at),
+        "looks": facts.looks,
     }
 
 
@@ -141,16 +148,20 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _application(record: Record, application: FurtherApplication, ports: Ports) -> dict[str, Any]:
+def _application(
+    record: Record, application: FurtherApplication, ports: Ports, language: str
+) -> dict[str, Any]:
     grant = grant_of(record, application)
     return {
         "key": application.key,
-        "name": application.name,
+        "name": application.name[language],
         "standing": standing(record, application, ports.now()),
         "missing_roles": grant.missing.split() if grant else sorted(application.roles),
         "consented_at": time_text(grant.consented_at) if grant else None,
         "refused_at": time_text(grant.refused_at) if grant else None,
         "refusal": grant.refusal if grant else "",
+        "refusal_in_words": in_words(grant.refusal, language) if grant else "",
+        "looks": grant.looks if grant else 0,
         "proven_at": time_text(grant.proven_at) if grant else None,
         "waived_at": time_text(grant.waived_at) if grant else None,
         "at": time_text(grant.at) if grant else None,
@@ -161,13 +172,14 @@ def _order(order: Order) -> dict[str, Any]:
     return {"order_number": order.order_number, "model": order.model, "missing": list(order.missing)}
 
 
-def _mail(mail: Mail) -> dict[str, Any]:
+def _mail(mail: Mail, language: str) -> dict[str, Any]:
     return {
         "key": mail.key,
         "status": mail.status,
         "attempts": mail.attempts,
         "sent_at": time_text(mail.sent_at),
         "reason": mail.reason,
+        "reason_in_words": reason_in_words(mail.reason, language),
     }
 
 

@@ -3,17 +3,21 @@
 - GET /tenants: a list of tenants as below. GET /tenants/{name}: one of them: `name, tenant_id, display_name,
   domains, consent_propagation_seconds, subscriptions [{product, units, status}], users [{id, upn, name,
   user_type, active_roles [English names], licences [product]}], consents [{client_id, name,
-  application_permissions, delegated_scopes}]`; consents and permissions only as far as they have spread.
+  application_permissions, delegated_scopes}], conditions [name]`; consents and permissions only as far as
+  they have spread.
 - POST /tenants/{name}: one change; answers with the tenant as it is then. 400 (or 409 if it does not fit the
   tenant's state) `{"error", "fields"}` names the offending fields, 404 an unknown tenant.
   - `{"buy": product, "units": 5}`: skuPartNumber or skuId; one unit if not said
   - `{"assign": product, "to": upn}`, `{"unassign": product, "from": upn}`
   - `{"give_role": role, "to": upn}`, `{"take_role": role, "from": upn}`: English name or template id
   - `{"withdraw_consent": client id}`, `{"reset": true}`
+  - `{"condition": name, ...}`, `{"lift": name}`: sandbox/microsoft/conditions.py
 - PUT /tenants/{name}: a tenant of your own, with the fields of sandbox/microsoft/tenants.json; it replaces
   one of that name. 400 for fields that are missing or unknown.
 - GET /clock: `{"now": ISO 8601, "advanced_seconds": n}`. POST /clock `{"advance_seconds": 20}` moves the
-  directory's clock: consents spread, authorization codes end. Tokens keep the time of the real clock.
+  directory's clock: consents spread, authorization codes end. Tokens keep the time of the real clock, unless
+  `"tokens": true` moves it with them, for a product whose clock was moved.
+- /faults: sandbox/control/faults.py. /registrations, /keys: sandbox/control/conditions.py.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,6 +30,10 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sandbox.control.changes import ChangeError, apply_change
+from sandbox.control.conditions import add_condition_routes
+from sandbox.control.faults import add_fault_routes
+from sandbox.faults.plan import Plan
+from sandbox.microsoft.authority import Authority
 from sandbox.microsoft.directory import Directory
 from sandbox.microsoft.identifiers import ROLE_NAMES
 from sandbox.microsoft.licensing import products
@@ -39,8 +47,16 @@ _ENVIRONMENT = Environment(
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def control_app(directory: Directory, customers: Sequence[Mapping[str, Any]]) -> web.Application:
-    """The application; `customers` is what sandbox/customers.json holds."""
+def control_app(
+    directory: Directory,
+    customers: Sequence[Mapping[str, Any]],
+    plan: Plan | None = None,
+    authority: Authority | None = None,
+) -> web.Application:
+    """The application; `customers` is what sandbox/customers.json holds, `plan` the faults of all parts.
+
+    Without `authority` there are no registrations and keys to change.
+    """
     control = _Control(directory, customers)
     app = web.Application(middlewares=[_refusals_as_json])
     app.router.add_get("/", control.page)
@@ -50,6 +66,9 @@ def control_app(directory: Directory, customers: Sequence[Mapping[str, Any]]) ->
     app.router.add_put("/tenants/{name}", control.found)
     app.router.add_get("/clock", control.clock)
     app.router.add_post("/clock", control.advance)
+    add_fault_routes(app, directory, plan or Plan())
+    if authority is not None:
+        add_condition_routes(app, authority)
     return app
 
 
@@ -76,6 +95,7 @@ def describe(directory: Directory, tenant: Tenant) -> dict[str, Any]:
             for user in tenant.users
         ],
         "consents": _consents(directory, tenant),
+        "conditions": sorted(tenant.conditions),
     }
 
 
@@ -145,7 +165,7 @@ class _Control:
 
     async def advance(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        unknown = sorted(body.keys() - {"advance_seconds"})
+        unknown = sorted(body.keys() - {"advance_seconds", "tokens"})
         if unknown:
             raise ChangeError(f"unknown fields: {', '.join(unknown)}", unknown)
         seconds = body.get("advance_seconds")
@@ -155,7 +175,7 @@ class _Control:
             or not 0 <= seconds <= _MOST_SECONDS
         ):
             raise ChangeError("advance_seconds is a number of seconds, none or more", ["advance_seconds"])
-        self._directory.advance(seconds)
+        self._directory.advance(seconds, tokens=body.get("tokens") is True)
         if not _is_json(request):
             raise web.HTTPSeeOther("/")
         return web.json_response(self._clock())

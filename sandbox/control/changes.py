@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.microsoft.conditions import CONDITIONS, ConditionError, lift_from_tenant, set_on_tenant
 from sandbox.microsoft.directory import Directory
 from sandbox.microsoft.identifiers import role_template_id
 from sandbox.microsoft.licensing import free_units, products
@@ -117,6 +118,20 @@ def _withdraw_consent(change: _Change) -> None:
         raise ChangeError(f"{change.value!r} has no consent here", [change.verb], status=409)
 
 
+def _condition(change: _Change) -> None:
+    try:
+        set_on_tenant(change.tenant, str(change.value), change.fields)
+    except ConditionError as error:
+        raise ChangeError(str(error), error.fields) from error
+
+
+def _lift(change: _Change) -> None:
+    try:
+        lift_from_tenant(change.tenant, str(change.value))
+    except ConditionError as error:
+        raise ChangeError(str(error), error.fields, status=409) from error
+
+
 def _reset(change: _Change) -> None:
     if change.value is not True:
         raise ChangeError("reset takes true", [change.verb])
@@ -130,5 +145,7 @@ _VERBS: dict[str, tuple[Callable[[_Change], None], frozenset[str]]] = {
     "give_role": (_give_role, frozenset({"to"})),
     "take_role": (_take_role, frozenset({"from"})),
     "withdraw_consent": (_withdraw_consent, frozenset()),
+    "condition": (_condition, frozenset(name for one in CONDITIONS.values() for name, _ in one.fields)),
+    "lift": (_lift, frozenset()),
     "reset": (_reset, frozenset()),
 }

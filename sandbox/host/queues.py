@@ -1,9 +1,7 @@
 """Queue triggers: take messages from Azure Queue Storage, retry, move the hopeless to `<queue>-poison`.
 
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
-Unlike Azure's, this listener never waits longer than 0.2 s between two looks, so that tests are quick, and
-hides a message for 30 s (renewed while its function runs) instead of ten minutes, so that a killed host's
-work is taken up soon.
+Unlike Azure's, this listener never waits longer the longer a queue has been empty, so that tests are quick.
 """
 
 from __future__ import annotations
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
 
 log = logging.getLogger("host.queue")
-IDLE_SECONDS = 0.2
-LEASE_SECONDS = 30
 AFTER_ERROR_SECONDS = 1.0
 # Azure's listener is another process: here importing its client must not compete with the first request.
 START_DELAY_SECONDS = 0.3
@@ -74,7 +70,7 @@ class QueueListener:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return 0.0
         try:
-            batch = await _receive(queue, self._options.batch_size)
+            batch = await _receive(queue, self._options)
         except Exception as error:  # noqa: BLE001 - storage may be away for a while, the listener outlives it
             log.warning("storage_unreachable queue=%s error=%s", self._queue_name, type(error).__name__)
             return AFTER_ERROR_SECONDS
@@ -82,11 +78,11 @@ class QueueListener:
             task = asyncio.create_task(self._process(message, queue, poison))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        return 0.0 if batch else IDLE_SECONDS
+        return 0.0 if batch else self._options.idle
 
     async def _process(self, message: StoredMessage, queue: QueueClient, poison: QueueClient) -> None:
         try:
-            async with _lease(queue, message):
+            async with _lease(queue, message, self._options.lease):
                 done = await self._run(message)
             if done:
                 await queue.delete_message(message)
@@ -143,11 +139,12 @@ def to_message(stored: StoredMessage, encoding: str = "none") -> QueueMessage:
     )
 
 
-async def _receive(queue: QueueClient, size: int) -> list[StoredMessage]:
+async def _receive(queue: QueueClient, options: QueueOptions) -> list[StoredMessage]:
     from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - only for apps with queues
 
+    size = options.batch_size
     pages = queue.receive_messages(
-        messages_per_page=size, max_messages=size, visibility_timeout=LEASE_SECONDS
+        messages_per_page=size, max_messages=size, visibility_timeout=options.lease
     )
     try:
         return [message async for message in pages]
@@ -164,13 +161,13 @@ async def _create(queue: QueueClient) -> None:
 
 
 @asynccontextmanager
-async def _lease(queue: QueueClient, message: StoredMessage) -> AsyncIterator[None]:
+async def _lease(queue: QueueClient, message: StoredMessage, seconds: int) -> AsyncIterator[None]:
     """Keep the message hidden while the block runs; its pop receipt follows each renewal."""
 
     async def renew() -> None:
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 2)
-            renewed: Any = await queue.update_message(message, visibility_timeout=LEASE_SECONDS)
+            await asyncio.sleep(seconds / 2)
+            renewed: Any = await queue.update_message(message, visibility_timeout=seconds)
             message.pop_receipt = renewed.pop_receipt
 
     renewal = asyncio.create_task(renew())

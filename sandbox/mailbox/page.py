@@ -22,7 +22,9 @@ _MAIL_POLICY = (
 
 
 def mailbox_app(mailbox: Mailbox) -> web.Application:
-    """The pages `/` and `/mails/{number}` (with `/html`, `/raw`) and the JSON `/messages`."""
+    """The pages `/` and `/mails/{number}` (with `/html`, `/raw`) and the JSON `/messages`, which leaves out
+    the first `?after=` mails.
+    """
 
     async def inbox(_: web.Request) -> web.Response:
         mails = list(enumerate(mailbox.mails, start=1))
@@ -40,8 +42,10 @@ def mailbox_app(mailbox: Mailbox) -> web.Application:
         headers = {"X-Content-Type-Options": "nosniff"}
         return web.Response(body=_mail(mailbox, request).raw, content_type="text/plain", headers=headers)
 
-    async def messages(_: web.Request) -> web.Response:
-        return web.json_response([item.as_json() for item in mailbox.mails])
+    async def messages(request: web.Request) -> web.Response:
+        after = request.query.get("after", "")
+        newer = mailbox.mails[int(after) if after.isascii() and after.isdecimal() else 0 :]
+        return web.json_response([item.as_json() for item in newer])
 
     async def clear(_: web.Request) -> web.Response:
         mailbox.mails.clear()

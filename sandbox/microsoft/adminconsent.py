@@ -10,13 +10,14 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
 from sandbox.microsoft.authority import Authority, short_scopes
+from sandbox.microsoft.conditions import approval_number, redirected_error
 from sandbox.microsoft.errors import EntraError
 from sandbox.microsoft.identifiers import DELEGATED_PERMISSIONS, GRAPH_RESOURCE, OPENID_SCOPES
 from sandbox.microsoft.recipient import Recipient, answer, answer_error, read_recipient, redirect, required
 from sandbox.microsoft.visit import Identity, Visit
 
 # Everything else goes back to the application, an account from another directory included.
-_PAGES_HERE = frozenset({50034, 50057, 500201})
+_PAGES_HERE = frozenset({50034, 50057, 500021, 500022, 500201})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class AdminConsentEndpoint:
             account = visit.form["account"]
         identity = visit.identity(account)
         directory = self._authority.directory
-        if not directory.may_consent(identity.tenant, identity.user, requested.application):
+        may_consent = directory.may_consent(identity.tenant, identity.user, requested.application)
+        if approval_number(identity.tenant) or not may_consent:
             return _left(visit) if decision == "cancel" else visit.approval_page(identity)
         if decision == "cancel":
             raise EntraError(65004)
@@ -78,6 +80,7 @@ class AdminConsentEndpoint:
         return self._grant(visit, requested, identity)
 
     def _grant(self, visit: Visit, requested: Requested, identity: Identity) -> web.Response:
+        redirected_error(identity.tenant, "not_provisioned", "consent_error")
         self._authority.directory.grant_admin_consent(
             identity.tenant, visit.recipient.app, requested.application, requested.delegated
         )

@@ -12,6 +12,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
 from sandbox.microsoft.authority import Authority, short_scopes
+from sandbox.microsoft.conditions import approval_number, redirected_error
 from sandbox.microsoft.errors import EntraError
 from sandbox.microsoft.identifiers import DELEGATED_PERMISSIONS, USER_CONSENTABLE
 from sandbox.microsoft.recipient import answer, answer_error, read_recipient, required
@@ -111,6 +112,8 @@ class AuthorizeEndpoint:
                 return visit.account_page()
             account = known
         identity = visit.identity(account)
+        if decision is None:
+            redirected_error(identity.tenant, "sign_in_error")
         return self._ask_consent(visit, asked, identity, decision) or self._code(visit, asked, identity)
 
     def _ask_consent(
@@ -126,6 +129,8 @@ class AuthorizeEndpoint:
             raise EntraError(65001, error="consent_required", app=app.client_id)
         if decision == "cancel":
             raise EntraError(65004)
+        if approval_number(identity.tenant):
+            return visit.approval_page(identity)
         needs_admin = not USER_CONSENTABLE.issuperset(missing)
         if needs_admin and not directory.may_consent(identity.tenant, identity.user, ()):
             return visit.approval_page(identity)

@@ -1,8 +1,8 @@
 """The directory of all tenants and its rules: who is who, which roles are active, what was consented to.
 
 Time: `clock()` is the directory's own and can be moved forward. It rules what the directory does by itself
-(consent spreading, lifetime of codes). Time stamps inside tokens come from the real clock, because whoever
-checks them has not moved his own.
+(consent spreading, lifetime of codes). Time stamps inside tokens come from `now()`, the real clock, because
+whoever checks them has not moved his own; for one who has, it can be moved, too.
 """
 
 import time
@@ -38,23 +38,36 @@ class Directory:
 
     def __init__(self, sources: Iterable[Json], now: Callable[[], float] = time.time) -> None:
         self._sources = {source["name"]: source for source in sources}
-        self.now = now
+        self._real = now
+        self._ahead = 0.0
         self._advanced = 0.0
         self.opened_at = now()
         self.tenants = {name: build_tenant(source) for name, source in self._sources.items()}
+        # Names of tenants by id and domain, and by the address of an account: there may be thousands.
+        self._named: dict[str, str] = {}
+        self._homes: dict[str, str] = {}
+        for tenant in self.tenants.values():
+            self._index(tenant)
 
     @classmethod
     def load(cls, path: Path = TENANTS_FILE, now: Callable[[], float] = time.time) -> "Directory":
         """The directory of a JSON file; `now` gives Unix seconds."""
         return cls(read_tenants(path), now)
 
+    def now(self) -> float:
+        """The time that tokens are stamped with, in Unix seconds."""
+        return self._real() + self._ahead
+
     def clock(self) -> float:
         """The directory's time in Unix seconds."""
         return self.now() + self._advanced
 
-    def advance(self, seconds: float) -> None:
-        """Moves the directory's clock forward."""
-        self._advanced += seconds
+    def advance(self, seconds: float, *, tokens: bool = False) -> None:
+        """Moves the directory's clock forward, with `tokens` together with the one that stamps them."""
+        if tokens:
+            self._ahead += seconds
+        else:
+            self._advanced += seconds
 
     def reset(self, name: str) -> None:
         """Puts a tenant back as its file describes it: no consents, no changes."""
@@ -63,29 +76,48 @@ class Directory:
     def found(self, source: Json) -> Tenant:
         """Adds a tenant from its JSON; raises ValueError for unknown fields, KeyError for missing ones."""
         tenant = build_tenant(source)
+        if tenant.name in self._sources:
+            self._forget(tenant.name)
         self._sources[tenant.name] = source
         self.tenants[tenant.name] = tenant
+        self._index(tenant)
         return tenant
+
+    def _index(self, tenant: Tenant) -> None:
+        for word in (tenant.id, *tenant.domains):
+            self._named.setdefault(word, tenant.name)
+        for user in tenant.users:
+            if user.home_account is None:
+                self._homes.setdefault(user.upn.lower(), tenant.name)
+
+    def _forget(self, name: str) -> None:
+        for index in (self._named, self._homes):
+            for word in [word for word, owner in index.items() if owner == name]:
+                del index[word]
 
     # Who is who
 
     def tenant(self, word: str) -> Tenant | None:
         """The tenant with this GUID or verified domain."""
-        wanted = word.lower()
-        return next((one for one in self.tenants.values() if wanted == one.id or wanted in one.domains), None)
+        name = self._named.get(word.lower())
+        return self.tenants[name] if name else None
+
+    def tenant_named(self, name: str) -> Tenant | None:
+        """The tenant with this sandbox name, GUID or verified domain."""
+        return self.tenants.get(name) or self.tenant(name)
 
     def account(self, upn: str) -> tuple[Tenant, User] | None:
         """The account that signs in with this address: home tenant and user there."""
-        for tenant in self.tenants.values():
-            user = tenant.user(upn)
-            if user and user.home_account is None:
-                return tenant, user
-        return None
+        name = self._homes.get(upn.lower()) or self._named.get(upn.lower().rpartition("@")[2])
+        tenant = self.tenants[name] if name else None
+        user = tenant.user(upn) if tenant else None
+        return (tenant, user) if tenant and user and user.home_account is None else None
 
     def identity(self, upn: str, tenant: Tenant) -> User | None:
         """The user object that an account has in a tenant: its own one at home, its guest elsewhere."""
         wanted = upn.lower()
-        return next((one for one in tenant.users if wanted == (one.home_account or one.upn).lower()), None)
+        found = (one for one in tenant.users if wanted == (one.home_account or one.upn).lower())
+        return next(found, None) or (tenant.crowd.find(wanted) if tenant.crowd else None)
 
     def groups_of(self, tenant: Tenant, user: User) -> list[Group]:
         """The groups a user is in, directly or through other groups."""
@@ -130,8 +162,11 @@ class Directory:
     ) -> None:
         """Grants exactly these application permissions and scopes for everybody; earlier ones go."""
         now = self.clock()
-        effective_at = now + tenant.consent_propagation_seconds
+        _, roles, graph = tenant.stages
+        effective_at = now + roles
         principal = self._service_principal(tenant, app)
+        if graph > roles and not principal.app_role_assignments:
+            principal.honoured_at = now + graph
         kept = {one.permission: one for one in principal.app_role_assignments}
         principal.app_role_assignments = [
             kept.get(permission) or AppRoleAssignment(str(uuid4()), permission, now, effective_at)
@@ -173,6 +208,6 @@ class Directory:
         return set(OPENID_SCOPES) | {scope for grant in holding for scope in grant.scopes}
 
     def _service_principal(self, tenant: Tenant, app: Registration) -> ServicePrincipal:
-        visible_at = self.clock() + tenant.consent_propagation_seconds / 2
+        visible_at = self.clock() + tenant.stages[0]
         new = ServicePrincipal(str(uuid4()), app.client_id, app.name, visible_at)
         return tenant.service_principals.setdefault(app.client_id, new)

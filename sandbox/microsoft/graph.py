@@ -111,8 +111,14 @@ class Graph:
         if tenant is None:
             raise invalid_token("Access token validation failure. Unknown tenant.")
         if claims["idtyp"] == "app":
+            self._refuse_early(tenant, claims["appid"])
             return Caller(tenant, None, True, frozenset(claims.get("roles", ())))
         return Caller(tenant, tenant.user(claims["oid"]), False, frozenset(claims["scp"].split()))
+
+    def _refuse_early(self, tenant: Tenant, client_id: str) -> None:
+        principal = tenant.service_principals.get(client_id)
+        if principal and principal.honoured_at > self._authority.directory.clock():
+            raise denied()
 
 
 def _route(path: str) -> tuple[Route, re.Match[str]]:

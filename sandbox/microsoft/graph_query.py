@@ -5,6 +5,7 @@ https://learn.microsoft.com/graph/paging
 
 import base64
 from binascii import Error as Base64Error
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,7 +28,7 @@ def select(item: Json, wanted: str | None) -> Json:
     return {name: value for name, value in item.items() if name in names or name.startswith("@odata.")}
 
 
-def one_page(items: list[Json], request: web.Request, base: str, page_size: int) -> dict[str, Any]:
+def one_page(items: Sequence[Json], request: web.Request, base: str, page_size: int) -> dict[str, Any]:
     """The page that a request asks for, with the absolute address of the next one."""
     query = request.query
     size = min(page_size, _top(query.get("$top")))

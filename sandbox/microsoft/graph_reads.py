@@ -3,8 +3,9 @@
 https://learn.microsoft.com/graph/api/overview
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.microsoft.directory import Directory
 from sandbox.microsoft.graph_errors import not_found
@@ -30,7 +31,7 @@ class Reading:
     expand: str | None = None
 
 
-Read = Callable[[Reading], Json | list[Json]]
+Read = Callable[[Reading], Json | Sequence[Json]]
 
 
 def read_organization(reading: Reading) -> list[Json]:
@@ -77,7 +78,32 @@ def read_company_subscriptions(reading: Reading) -> list[Json]:
 
 def read_user(reading: Reading) -> Json:
     """The basic fields of a person."""
-    user = person(reading)
+    return _user(person(reading))
+
+
+class _People(Sequence[Json]):
+    """The users of a tenant, of whom only those on the page asked for are looked at."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._users = (tenant.users, tenant.crowd or ())
+
+    def __len__(self) -> int:
+        return sum(map(len, self._users))
+
+    def __getitem__(self, place: Any) -> Any:
+        first, others = self._users
+        numbers = range(len(self))[place]
+        wanted = [numbers] if isinstance(numbers, int) else numbers
+        found = [_user(first[one] if one < len(first) else others[one - len(first)]) for one in wanted]
+        return found[0] if isinstance(numbers, int) else found
+
+
+def read_users(reading: Reading) -> Sequence[Json]:
+    """The people of the tenant. https://learn.microsoft.com/graph/api/user-list"""
+    return _People(reading.tenant)
+
+
+def _user(user: User) -> Json:
     given, _, family = user.name.partition(" ")
     return {
         "businessPhones": [],

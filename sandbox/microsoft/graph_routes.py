@@ -69,6 +69,14 @@ ROUTES = (
         options=_PAGED,
     ),
     Route(
+        re.compile("users"),
+        reads.read_users,
+        "users",
+        application=_PEOPLE | {"User.ReadBasic.All"},
+        delegated=_PEOPLE | {"User.ReadBasic.All"},
+        options=_PAGED,
+    ),
+    Route(
         re.compile(_PERSON),
         reads.read_user,
         "users/$entity",

@@ -51,7 +51,8 @@ def subscribed_skus(tenant: Tenant) -> list[Json]:
     https://learn.microsoft.com/graph/api/resources/subscribedsku
     """
     part_numbers = dict.fromkeys(subscription.product for subscription in tenant.subscriptions)
-    return [_subscribed_sku(tenant, products()[part_number]) for part_number in part_numbers]
+    own = [_subscribed_sku(tenant, products()[part_number]) for part_number in part_numbers]
+    return [*_crowd_of_skus(tenant, own[0]), *own] if tenant.crowd and own else own
 
 
 def company_subscriptions(tenant: Tenant, opened_at: float) -> list[Json]:
@@ -119,6 +120,20 @@ def _plan(name: str, status: str) -> Json:
         "provisioningStatus": status,
         "appliesTo": "Company" if name in _table()["company_plans"] else "User",
     }
+
+
+def _crowd_of_skus(tenant: Tenant, pattern: Json) -> list[Json]:
+    """As many products that nobody needs to know, before those that somebody looks for."""
+    if tenant.crowd is None:
+        return []
+    plan, units = _plan("EXCHANGE_S_FOUNDATION", "Success"), _prepaid_units(tenant, "") | {"enabled": 25}
+    frame = pattern | {"capabilityStatus": "Enabled", "consumedUnits": 0, "subscriptionIds": []}
+    return [
+        frame
+        | {"id": f"{tenant.id}_{sku_id}", "skuId": sku_id, "skuPartNumber": part_number}
+        | {"prepaidUnits": units, "servicePlans": [plan]}
+        for sku_id, part_number in tenant.crowd.product_ids()
+    ]
 
 
 def _subscribed_sku(tenant: Tenant, product: Product) -> Json:

@@ -1,43 +1,41 @@
 """Serves Microsoft on free ports from a thread of its own, for as long as a `with` block lasts."""
 
-import asyncio
 import socket
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
 
+from sandbox.faults.plan import Plan
 from sandbox.microsoft.directory import Directory
 from sandbox.microsoft.registrations import Registration
 from sandbox.microsoft.service import Microsoft
+from sandbox.threads import loop_in_a_thread
 from sandbox.tls import Certificates
 
 
 @contextmanager
 def serving(
-    directory: Directory, registrations: Iterable[Registration], certificates: Certificates
+    directory: Directory,
+    registrations: Iterable[Registration],
+    certificates: Certificates,
+    plan: Plan | None = None,
 ) -> Iterator[Microsoft]:
-    """Microsoft, listening on two loopback ports; its origins are in `authority`."""
+    """Microsoft, listening on two loopback ports; its origins are in `authority`, its faults in `plan`."""
     browser, back_channel = _free_socket(), _free_socket()
     microsoft = Microsoft(
         directory,
         registrations,
         f"http://localhost:{browser.getsockname()[1]}",
         f"https://localhost:{back_channel.getsockname()[1]}",
+        plan,
     )
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    start = _start(microsoft, browser, back_channel, certificates)
-    runners = asyncio.run_coroutine_threadsafe(start, loop).result(timeout=30)
-    try:
-        yield microsoft
-    finally:
-        asyncio.run_coroutine_threadsafe(_stop(runners), loop).result(timeout=30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=30)
-        loop.close()
+    with loop_in_a_thread() as run:
+        runners = run(_start(microsoft, browser, back_channel, certificates))
+        try:
+            yield microsoft
+        finally:
+            run(_stop(runners))
 
 
 def _free_socket() -> socket.socket:

@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
+from sandbox.faults.plan import Plan
 from sandbox.microsoft.adminconsent import AdminConsentEndpoint
 from sandbox.microsoft.authority import TRACE, Authority
 from sandbox.microsoft.authorize import AuthorizeEndpoint
 from sandbox.microsoft.directory import Directory
 from sandbox.microsoft.discovery import DiscoveryEndpoint
+from sandbox.microsoft.disturbance import Disturbances
 from sandbox.microsoft.errors import EntraError, describe_number, error_json, new_trace
 from sandbox.microsoft.graph import Graph
 from sandbox.microsoft.pages import failure_page, page
@@ -20,7 +22,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Microsoft:
-    """Entra ID and Graph; origins end without a slash. `authority` leads to keys, sessions and codes."""
+    """Entra ID and Graph; origins end without a slash. `authority` leads to keys, sessions and codes.
+
+    `plan` holds the faults of the back channel; browsers are never disturbed.
+    """
 
     def __init__(
         self,
@@ -28,10 +33,12 @@ class Microsoft:
         registrations: Iterable[Registration],
         browser_origin: str,
         back_channel_origin: str,
+        plan: Plan | None = None,
     ) -> None:
         known = {registration.client_id: registration for registration in registrations}
         self.directory = directory
         self.authority = Authority(directory, known, browser_origin, back_channel_origin)
+        self.plan = plan or Plan()
 
     def browser_app(self) -> web.Application:
         """What a browser sees: sign-in, consent, sign-out."""
@@ -47,7 +54,8 @@ class Microsoft:
 
     def back_channel_app(self) -> web.Application:
         """What programs talk to: discovery, keys, tokens, Graph under /v1.0."""
-        app = web.Application(middlewares=[self._trace, self._errors_as_json])
+        disturbances = Disturbances(self.authority, self.plan)
+        app = web.Application(middlewares=[self._trace, disturbances.disturb, self._errors_as_json])
         discovery = DiscoveryEndpoint(self.authority)
         app.router.add_get("/common/discovery/instance", discovery.instance)
         app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", discovery.configuration)
@@ -59,7 +67,7 @@ class Microsoft:
 
     @web.middleware
     async def _trace(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Names every request. It sees all traffic, so whatever is to disturb traffic belongs beside it."""
+        """Names every request."""
         given = request.headers.get("client-request-id") or request.query.get("client-request-id")
         request[TRACE] = new_trace(given, self.directory.now())
         return await handler(request)

@@ -83,6 +83,11 @@ class Codes:
         self._codes[value] = code
         return value
 
+    def tenant(self, value: str) -> Tenant | None:
+        """The tenant that a code was issued for, None for an unknown code."""
+        code = self._codes.get(value)
+        return code.tenant if code else None
+
     def find(self, value: str) -> Code:
         """What a code stands for; raises 70000 unknown, 54005 used, 70008 too old."""
         code = self._codes.get(value)

@@ -5,7 +5,11 @@ plans that are switched off or still being provisioned need no further code.
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
+
+if TYPE_CHECKING:
+    from sandbox.microsoft.crowd import Crowd
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ class DelegatedGrant:
 
 @dataclass(slots=True)
 class ServicePrincipal:
-    """An application in a tenant. Nobody sees it before `visible_at` (the directory is replicated)."""
+    """An application in a tenant. Nobody sees it before `visible_at` (the directory is replicated), and Graph
+    honours the permissions in its tokens from `honoured_at` on.
+    """
 
     id: str
     app_id: str
@@ -104,6 +110,15 @@ class ServicePrincipal:
     visible_at: float
     app_role_assignments: list[AppRoleAssignment] = field(default_factory=list)
     grants: list[DelegatedGrant] = field(default_factory=list)
+    honoured_at: float = 0
+
+
+@dataclass(slots=True)
+class Condition:
+    """What lasts in a tenant (sandbox/microsoft/conditions.py); `left` times, None until it is lifted."""
+
+    values: dict[str, Any]
+    left: int | None = None
 
 
 @dataclass(slots=True)
@@ -120,11 +135,23 @@ class Tenant:
     consent_propagation_seconds: float = 0
     page_size: int = 100
     service_principals: dict[str, ServicePrincipal] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    crowd: "Crowd | None" = None
+
+    @property
+    def stages(self) -> tuple[float, float, float]:
+        """Seconds after a consent until the application is seen, tokens have roles, Graph honours them."""
+        if condition := self.conditions.get("slow_consent"):
+            visible, roles, graph = condition.values["stages"]
+            return visible, visible + roles, visible + roles + graph
+        seconds = self.consent_propagation_seconds
+        return seconds / 2, seconds, seconds
 
     def user(self, id_or_upn: str) -> User | None:
         """The user with this object id or (in any case) this address."""
         wanted = id_or_upn.lower()
-        return next((user for user in self.users if wanted in (user.id, user.upn.lower())), None)
+        found = next((user for user in self.users if wanted in (user.id, user.upn.lower())), None)
+        return found or (self.crowd.find(wanted) if self.crowd else None)
 
     def object_id(self, kind: str, name: str) -> str:
         """A stable object id for a thing of this tenant."""

@@ -15,6 +15,7 @@ from sandbox.microsoft.authority import TRACE, Authority, short_scopes
 from sandbox.microsoft.authorize import client_info
 from sandbox.microsoft.claims import app_only_claims, delegated_claims, id_token_claims
 from sandbox.microsoft.client_authentication import authenticate, read_basic
+from sandbox.microsoft.conditions import refuse_by_policy
 from sandbox.microsoft.errors import EntraError
 from sandbox.microsoft.identifiers import GRAPH_RESOURCE, OPENID_SCOPES
 from sandbox.microsoft.registrations import Registration
@@ -66,6 +67,7 @@ class TokenEndpoint:
             raise EntraError(500112)
         if not _verifies(code, form.get("code_verifier") or None):
             raise EntraError(501481)
+        refuse_by_policy(code.tenant)
         scopes = self._delegated_scopes(app, code, form.get("scope"))
         code.redeemed = True
         return self._delegated_answer(app, code, scopes)

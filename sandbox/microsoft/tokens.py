@@ -70,6 +70,7 @@ class Tokens:
         self._origin = issuer_origin
         self._now = now
         self._keys = [new_signing_key(), new_signing_key(consumer=True)]
+        self._withdrawn: set[str] = set()
 
     def issuer(self, tenant_id: str) -> str:
         """`iss` of a tenant's id_tokens; "{tenantid}" gives the template."""
@@ -79,9 +80,13 @@ class Tokens:
         """A new signing key; the earlier ones stay published."""
         self._keys.insert(0, new_signing_key())
 
+    def withdraw_old(self) -> None:
+        """Publishes the newest signing key only. Graph goes on reading what the others have signed."""
+        self._withdrawn = {key.kid for key in self._keys[1:] if not key.consumer}
+
     def jwks(self, tenant_id: str) -> dict[str, list[dict[str, Any]]]:
         """The published keys; `tenant_id` may be "{tenantid}" for the documents of no tenant."""
-        return {"keys": [self._jwk(key, tenant_id) for key in self._keys]}
+        return {"keys": [self._jwk(key, tenant_id) for key in self._keys if key.kid not in self._withdrawn]}
 
     def id_token(self, claims: Claims) -> str:
         """Adds times and Microsoft's opaque claims, signs."""

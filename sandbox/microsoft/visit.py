@@ -1,17 +1,21 @@
 """One visit of a browser: which account it uses, and the pages both browser endpoints share."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from sandbox.microsoft.authority import Authority
+from sandbox.microsoft.conditions import approval_number, refuse_restricted
 from sandbox.microsoft.errors import EntraError
 from sandbox.microsoft.identifiers import CONSUMER_TENANT_ID
 from sandbox.microsoft.pages import PERMISSION_TEXTS, page
 from sandbox.microsoft.recipient import Recipient
 from sandbox.microsoft.sessions import Session
 from sandbox.microsoft.state import Tenant, User
+
+_SHOWN_TENANTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,13 @@ class Visit:
         return form.get("consent") if shown else None
 
     def identity(self, upn: str) -> Identity:
-        """Who an account is in the tenant asked for; raises 50020, 50034, 50057, 500201."""
+        """Who an account is in the tenant asked for; raises 50020, 50034, 50057, 500021, 500022, 500201."""
         directory = self.authority.directory
         home = directory.account(upn)
         if home is None:
             raise EntraError(50034, account=upn)
         tenant = self.recipient.tenant or home[0]
+        refuse_restricted(tenant)
         user = directory.identity(upn, tenant)
         if user is None:
             raise EntraError(50020, account=upn, tenant=tenant.display_name)
@@ -74,11 +79,11 @@ class Visit:
         return [upn for upn in self.session.accounts if tenant is None or directory.identity(upn, tenant)]
 
     def account_page(self, unknown: str = "") -> web.Response:
-        """The account picker: signed-in accounts, then those of the tenant asked for, then all others."""
+        """The account picker: signed-in accounts, then those of the tenant asked for, then of some others."""
         wanted = self.recipient.tenant
         entries = [
             (upn not in self.session.accounts, tenant is not wanted, tenant.name, number, user, tenant)
-            for tenant in self.authority.directory.tenants.values()
+            for tenant in self._shown_tenants()
             for number, user in enumerate(tenant.users)
             if user.home_account is None
             for upn in [user.upn]
@@ -93,6 +98,14 @@ class Visit:
             for is_new, _, _, _, user, tenant in sorted(entries, key=lambda entry: entry[:4])
         ]
         return page(self.request, "accounts", app=self.recipient.app, accounts=accounts, unknown=unknown)
+
+    def _shown_tenants(self) -> list[Tenant]:
+        """Of thousands, the first and those that this visit is about."""
+        directory = self.authority.directory
+        homes = [home[0] for upn in self.session.accounts if (home := directory.account(upn))]
+        first = islice(directory.tenants.values(), _SHOWN_TENANTS)
+        shown = [*homes, *([self.recipient.tenant] if self.recipient.tenant else []), *first]
+        return list({tenant.name: tenant for tenant in shown}.values())
 
     def consent_page(self, identity: Identity, permissions: list[str], *, admin: bool) -> web.Response:
         """What the application asks for, with « Accepter » and « Annuler »."""
@@ -110,9 +123,11 @@ class Visit:
 
     def approval_page(self, identity: Identity) -> web.Response:
         """« Approbation d'administrateur requise »: nobody comes back from here without the button."""
+        number = approval_number(identity.tenant) or 90094
         return page(
             self.request,
             "approval",
+            number=number,
             app=self.recipient.app,
             account=identity.account,
             organisation=identity.tenant.display_name,

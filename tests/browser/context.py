@@ -30,7 +30,8 @@ class Console:
         return [
             f"{url}: {text}"
             for url, text in self._said
-            if not (text.startswith(status) and url in self._refused)
+            # Microsoft's redirects end with an empty fragment
+            if not (text.startswith(status) and url.removesuffix("#") in self._refused)
         ]
 
     def _hear(self, message: ConsoleMessage) -> None:
@@ -42,7 +43,7 @@ class Console:
 
     def _answer(self, response: Response) -> None:
         if response.status >= 400 and response.request.is_navigation_request():
-            self._refused.add(response.url)
+            self._refused.add(response.url.removesuffix("#"))
 
 
 @contextmanager

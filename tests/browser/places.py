@@ -1,13 +1,15 @@
 """Every page that people see, with its states, and how one comes there: a table for whatever looks at all."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page as Shown
 
 from tests.browser.way import Arrival, Way
-from tests.walks.world import World
+from tests.walks.world import World, query_of
 
 GLOBAL_ADMINISTRATOR = "Global Administrator"
+MOST_SIGN_INS = 60
 Press = Callable[[Shown], object]
 Reach = Callable[[Way], Arrival]
 
@@ -27,6 +29,12 @@ def sends(form: str, field: str = "", value: str = "") -> Press:
 def left_for_microsoft(way: Way) -> Arrival:
     way.person.leaves(way.signed_in(), "/consent")
     return Arrival(way.link, way.stranger())
+
+
+def consent_left(way: Way) -> Arrival:
+    page = way.signed_in()
+    way.person.leaves(page, "/consent")
+    return way.at(page)
 
 
 def access_missing(way: Way) -> Arrival:
@@ -75,6 +83,29 @@ def link_revoked(way: Way) -> Arrival:
     link = way.link
     way.support("renew-link")
     return Arrival(link, way.stranger())
+
+
+def sign_in_refused(way: Way) -> Arrival:
+    """Microsoft sends the browser back with an error, which only says its class."""
+    state = query_of(way.person.leaves(way.opened(), "/sign-in"))["state"]
+    told = urlencode({"error": "access_denied", "error_description": "AADSTS53003: blocked", "state": state})
+    return Arrival(f"{way.world.host}/sign-in/callback?{told}", way.browser)
+
+
+def not_provisioned(way: Way) -> Arrival:
+    """The tenant isn't ready, and still isn't when the consent has been asked for once more."""
+    page = way.signed_in()
+    way.world.condition(f"tenants/{way.customer.tenant}", "not_provisioned", times=2)
+    first = way.person.passes(way.person.leaves(page, "/consent"))
+    once_more = str(way.browser.hold(first).headers["Location"])
+    return Arrival(way.person.passes(once_more), way.browser)
+
+
+def limit_reached(way: Way) -> Arrival:
+    page = way.opened()
+    for _ in range(MOST_SIGN_INS):
+        way.person.leaves(page, "/sign-in")
+    return way.at(page, sends("form.leading"))
 
 
 _associated: dict[tuple[str, str], Way] = {}
@@ -126,6 +157,7 @@ PLACES: dict[str, tuple[str, Reach]] = {
     ),
     "consent": ("menuiserie-lambert", lambda way: way.at(way.signed_in())),
     "consent-refused": ("vignobles-chastel", lambda way: way.at(way.refused())),
+    "consent-left-for-microsoft": ("menuiserie-lambert", consent_left),
     "consent-access-missing": ("cabinet-faure", access_missing),
     "verifying": ("mont-blanc-outdoor", lambda way: way.at(way.checked(), scripted=False)),
     "prerequisites-ready": ("mont-blanc-outdoor", lambda way: way.at(way.spread())),
@@ -166,6 +198,9 @@ PLACES: dict[str, tuple[str, Reach]] = {
         "menuiserie-lambert",
         lambda way: way.at(way.opened(), sends("form.leading", "form_token", "forged")),
     ),
+    "error-sign-in-refused": ("menuiserie-lambert", sign_in_refused),
+    "error-not-provisioned": ("menuiserie-lambert", not_provisioned),
+    "error-limit-reached": ("menuiserie-lambert", limit_reached),
 }
 
 

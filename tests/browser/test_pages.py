@@ -41,7 +41,7 @@ def test_axe_finds_nothing_and_nothing_stands_out(world: World, chromium: Browse
         page.emulate_media(color_scheme="dark")
         found |= {"fr dark": findings(page, COLOURS), "fr wide": outside(page, WIDE)}
 
-        page.context.add_cookies([{"name": "language", "value": "en", "url": page.url}])
+        page.context.add_cookies([{"name": "language", "value": "en", "url": world.host}])
         page.emulate_media(color_scheme="light")
         page.reload()
         assert reads(page) == "en"

@@ -11,7 +11,8 @@ from playwright.sync_api import Page as Shown
 from association.rows import Purpose
 from tests.walks.browser import Browser, Page
 from tests.walks.failing import Scene
-from tests.walks.world import Customer, Person, World, until
+from tests.walks.people import Person
+from tests.walks.world import Customer, World, until
 
 ACCEPT_LANGUAGE = {"fr": "fr-FR,fr;q=0.9", "en": "en-GB,en;q=0.9"}
 FURTHER = ("contact", "automate")

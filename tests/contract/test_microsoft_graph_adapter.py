@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.microsoft.graph import Graph
-from association.errors import MicrosoftRefusedError
 from association.identity import Role
+from association.microsoft_errors import MicrosoftRefusedError
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from tests.contract.test_microsoft_graph import app_token, user_token
 from tests.memory import Memory

@@ -38,7 +38,8 @@ from functions.services import ROOT
 from functions.web.boundary import STATUS
 from sandbox.host.indexing import index_app
 from sandbox.local_settings import FURTHER_APPLICATIONS
-from tests.walks.world import Customer, Person, World, running_world
+from tests.walks.people import Person
+from tests.walks.world import Customer, World, running_world
 
 Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
 
@@ -109,6 +110,8 @@ def prepared(case: Case[Any], order: dict[str, Any]) -> Case[Any]:
         case.body["tenant_id"] = order["tenant_id"]
     if is_good(case) and isinstance(case.body, dict) and case.operation.label.endswith("waive-application"):
         case.body["application"] = FURTHER_APPLICATIONS[0]["key"]
+    if is_good(case) and isinstance(case.body, dict) and case.operation.label.endswith("resend-link"):
+        case.body.pop("mail", "")  # none has failed
     return case
 
 

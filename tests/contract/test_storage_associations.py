@@ -15,7 +15,18 @@ from adapters.storage.entities import Row
 from adapters.storage.tables import Tables
 from association.errors import ConcurrentChangeError
 from association.facts import Change, Facts, Record
-from association.partition import Binding, Check, Event, Mail, MailStatus, Order, Person, Prerequisite, Result
+from association.partition import (
+    Binding,
+    Check,
+    Event,
+    Grant,
+    Mail,
+    MailStatus,
+    Order,
+    Person,
+    Prerequisite,
+    Result,
+)
 from tests.storage_values import NOW, facts
 
 pytest_plugins = ["tests.azurite"]
@@ -119,6 +130,20 @@ async def test_a_commit_returns_what_the_next_read_finds(associations: Associati
     assert record.people[1].name == "Zoé"
     assert record.outbox["invitation-1"].status is MailStatus.SENT
     assert record.outbox.keys() == {"invitation-1", "reminder/2", "new"}
+
+
+async def test_what_two_tenants_granted_to_one_application_stands_side_by_side(
+    associations: Associations, unique: str
+) -> None:
+    record = await created(associations, unique)
+    for tenant_id in ("t1", "t2"):
+        grant = Grant(
+            key="contact", tenant_id=tenant_id, at=NOW, waived_at=NOW if tenant_id == "t1" else None
+        )
+        change = Change(facts=record.facts, event=event(), grants=(grant,))
+        record = await associations.commit(record, change)
+    assert await associations.read(unique) == record
+    assert [record.grants["contact", each].waived_at for each in ("t1", "t2")] == [NOW, None]
 
 
 async def test_each_commit_raises_the_version_and_adds_one_event(

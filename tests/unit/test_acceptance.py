@@ -13,7 +13,7 @@ from association.errors import (
 from association.facts import AcceptedBy, Record
 from association.limits import MOST_CODES_PER_LINK, MOST_PER_HOUR
 from association.session import Session
-from tests.memory import OTHER_TENANT, TENANT, Memory, ordered, signed_in
+from tests.memory import NOW, OTHER_TENANT, TENANT, Memory, ordered, signed_in
 
 
 @pytest.fixture
@@ -242,8 +242,10 @@ async def test_the_recorded_address_gets_so_many_new_codes_in_an_hour_and_no_mor
     record, session = await unexpected(memory)
     for _ in range(MOST_PER_HOUR["code"]):
         record = await ask_acceptance(memory.ports, record, session, again=True)
-    with pytest.raises(LimitReachedError):
+    with pytest.raises(LimitReachedError) as caught:
         await ask_acceptance(memory.ports, record, session, again=True)
+    assert caught.value.values == {"again": NOW.replace(hour=NOW.hour + 1, minute=0)}
+    assert caught.value.retry_after == 60 * (60 - NOW.minute)
     assert memory.record(record.facts.association_id) == record
     memory.clock.advance(hours=1)
     after = await ask_acceptance(memory.ports, record, session, again=True)
@@ -263,12 +265,14 @@ async def test_one_associations_limit_is_not_anothers(memory: Memory) -> None:
 async def test_a_link_has_so_many_codes_and_a_new_link_has_its_own(memory: Memory) -> None:
     record, session = await unexpected(memory)
     given = 0
-    with pytest.raises(LimitReachedError):
+    with pytest.raises(LimitReachedError) as caught:
         for _ in range(MOST_CODES_PER_LINK + 1):
             memory.clock.advance(hours=1)
             record = await ask_acceptance(memory.ports, record, session, again=True)
             given += 1
     assert 0 < given <= MOST_CODES_PER_LINK
+    # no time mends it, and none is promised
+    assert (caught.value.values, caught.value.retry_after) == ({}, 0)
     memory.clock.advance(hours=1)
     record = memory.put(record, link_number=2)
     await ask_acceptance(memory.ports, record, session, again=True)

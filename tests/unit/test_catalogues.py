@@ -12,7 +12,7 @@ from string import Formatter
 import pytest
 from jinja2 import Environment, nodes
 
-from association import errors
+from association import errors, microsoft_errors
 from association.partition import Order, Prerequisite, Result
 from association.steps import Cause, State, Step, Who
 from tests.unit.test_rendering import CHECKS, mail_cases
@@ -31,6 +31,7 @@ ASKED_BY_CODE = (
     r"cause\..+",
     r"who\..+",
     r"error\..+",
+    r"reason\..+",
 )
 ANY = r"[A-Za-z0-9_.]+"
 
@@ -55,7 +56,7 @@ def placeholders(text: str) -> Counter[str]:
 
 def error_codes() -> Iterator[str]:
     """The code of every error there is."""
-    for value in vars(errors).values():
+    for value in (*vars(errors).values(), *vars(microsoft_errors).values()):
         if isinstance(value, type) and issubclass(value, errors.AssociationError):
             yield value.code
 

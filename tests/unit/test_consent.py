@@ -5,26 +5,14 @@ from typing import Any
 
 import pytest
 
+from association.access import REQUIRED_ROLES, look_for_access, note_access, note_access_lost
 from association.answer import Answer
 from association.changes import SAFETY_DELAY
-from association.consent import (
-    BACK_OFF,
-    REQUIRED_ROLES,
-    complete_consent,
-    leave_for_consent,
-    look_for_access,
-    note_access,
-    note_access_lost,
-    require_accepted,
-)
-from association.errors import (
-    AccountChangedError,
-    MicrosoftRefusedError,
-    MicrosoftUnavailableError,
-    TenantUnexpectedError,
-)
+from association.consent import complete_consent, leave_for_consent, require_accepted
+from association.errors import AccountChangedError, TenantUnexpectedError
 from association.facts import Facts, Record
-from association.grants import PROPAGATION_LIMIT
+from association.looks import BACK_OFF, stamp
+from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.rows import Flow, Leg, Task, TaskKind
 from association.session import Session
 from tests.memory import (
@@ -69,7 +57,8 @@ async def consented(memory: Memory) -> Record:
 
 
 def access_task(record: Record, attempt: int) -> Task:
-    return Task(kind=TaskKind.ACCESS, association_id=record.facts.association_id, attempt=attempt)
+    identifier, key = record.facts.association_id, stamp(NOW)
+    return Task(kind=TaskKind.ACCESS, association_id=identifier, key=key, attempt=attempt)
 
 
 async def test_the_signed_in_tenant_is_asked_and_the_departure_noted(memory: Memory) -> None:
@@ -191,34 +180,14 @@ async def test_the_background_finds_access(memory: Memory) -> None:
     await look_for_access(memory.ports, access_task(record, 2))
     facts = facts_of(memory, record)
     assert (facts.access_proven_at, facts.consented_at) == (memory.clock(), NOW)
-    assert memory.tasks.sent == NOTHING
-
-
-async def test_the_background_comes_back_later_each_time(memory: Memory) -> None:
-    record = await consented(memory)
-    for attempt in range(len(BACK_OFF) + 2):
-        await look_for_access(memory.ports, access_task(record, attempt))
-    delays = [delay.total_seconds() for _, delay in memory.tasks.sent]
-    assert delays == [*BACK_OFF[1:], *[BACK_OFF[-1]] * 3]
-    assert [task.attempt for task, _ in memory.tasks.sent] == list(range(1, len(BACK_OFF) + 3))
+    assert [task.kind for task, _ in memory.tasks.sent] == [TaskKind.NEWS]
 
 
 async def test_the_background_goes_on_when_microsoft_does_not_answer(memory: Memory) -> None:
     record = await consented(memory)
     memory.entra.roles = MicrosoftUnavailableError("reason=test")
     await look_for_access(memory.ports, access_task(record, 0))
-    assert len(memory.tasks.sent) == 1
-
-
-async def test_the_background_looks_until_the_limit_and_not_after(memory: Memory) -> None:
-    record = await consented(memory)
-    memory.entra.asked.clear()
-    memory.clock.advance(seconds=PROPAGATION_LIMIT.total_seconds())
-    await look_for_access(memory.ports, access_task(record, 0))
-    assert len(memory.entra.asked) == len(memory.tasks.sent) == 1
-    memory.clock.advance(seconds=1)
-    await look_for_access(memory.ports, access_task(record, 1))
-    assert len(memory.entra.asked) == len(memory.tasks.sent) == 1
+    assert memory.tasks.sent[-1] == (access_task(record, 1), timedelta(seconds=BACK_OFF[1]))
 
 
 async def test_the_background_does_nothing_for_what_is_proven_lost_or_gone(memory: Memory) -> None:

@@ -32,7 +32,7 @@ async def bound(memory: Memory) -> Record:
     grant = Grant(key=FIRST, tenant_id=TENANT, at=NOW, consented_at=NOW, proven_at=NOW)
     record = replace(
         record,
-        grants={FIRST: grant},
+        grants={(FIRST, TENANT): grant},
         people={**record.people, 7: Person(number=7, username="paul@durand.example")},
         events=(*record.events, Event(what="bound", at=NOW, actor=7)),
     )

@@ -12,16 +12,11 @@ from association.applications import leave_for_application
 from association.associate import bind
 from association.close import close
 from association.consent import complete_consent, leave_for_consent
-from association.errors import (
-    AssociationError,
-    LinkRevokedError,
-    MicrosoftRefusedError,
-    OrderClosedError,
-    SessionMissingError,
-)
+from association.errors import AssociationError, LinkRevokedError, OrderClosedError, SessionMissingError
 from association.facts import Record
 from association.handover import hand_over
 from association.legs import Departure
+from association.microsoft_errors import MicrosoftRefusedError
 from association.renew import renew_link, renew_share
 from association.revoke import revoke_association_link
 from association.rows import Claim, Flow
@@ -212,7 +207,7 @@ async def test_an_application_that_comes_back_after_the_sign_out_leads_to_no_ses
     memory.graph.applications = {CONTACT: frozenset({"Mail.Read"})}
     flow = await taken(memory, departure)
     await left_then_signed_out(memory, flow)
-    assert memory.record(flow.association_id).grants["contact"].proven_at
+    assert memory.record(flow.association_id).grants["contact", TENANT].proven_at
 
 
 async def test_a_confirming_leg_is_not_repeated_visibly_after_the_sign_out() -> None:

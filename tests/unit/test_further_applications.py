@@ -18,10 +18,17 @@ ONE: dict[str, Any] = {
 
 def test_an_application_is_read_with_its_client_id_in_one_form() -> None:
     (application,) = parse_applications(json.dumps([ONE]))
-    assert (application.key, application.name) == ("contact", "Sage Contact")
+    assert application.key == "contact"
+    assert application.name == {"fr": "Sage Contact", "en": "Sage Contact"}
     assert application.client_id == "2b8e5c14-90d7-4f3a-a6c1-7d3e0b94f251"
     assert application.roles == {"User.ReadBasic.All", "Mail.Read"}
     assert application.why["en"] == "To read."
+
+
+def test_a_name_may_differ_by_language() -> None:
+    names = {"fr": "Sage pour Power Apps", "en": " Sage for Power Apps"}
+    (application,) = parse_applications(json.dumps([{**ONE, "name": names}]))
+    assert application.name == {"fr": "Sage pour Power Apps", "en": "Sage for Power Apps"}
 
 
 def test_none_is_a_list_too() -> None:
@@ -40,6 +47,9 @@ def test_none_is_a_list_too() -> None:
         [{**ONE, "key": "a/b"}],
         [{**ONE, "key": 1}],
         [{**ONE, "name": ""}],
+        [{**ONE, "name": None}],
+        [{**ONE, "name": {"fr": "Contact"}}],
+        [{**ONE, "name": {"fr": "Contact", "en": ""}}],
         [{**ONE, "name": "x" * 121}],
         [{**ONE, "name": "a\nb"}],
         [{**ONE, "why": "Pour lire."}],

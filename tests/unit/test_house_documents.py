@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import association.errors
+import association.microsoft_errors
 from association.errors import AssociationError, SettingsIncompleteError
 from association.settings import Settings
 from functions.services import ROOT
@@ -52,7 +53,8 @@ def sample() -> dict[str, str]:
 
 
 def codes() -> set[str]:
-    known = [value for value in vars(association.errors).values() if isinstance(value, type)]
+    named = {**vars(association.errors), **vars(association.microsoft_errors)}
+    known = [value for value in named.values() if isinstance(value, type)]
     return {value.code for value in known if issubclass(value, AssociationError)}
 
 
@@ -85,7 +87,8 @@ def test_every_error_has_a_status_of_its_own_choice() -> None:
 
 
 def test_no_two_errors_share_a_code() -> None:
-    known = [value for value in vars(association.errors).values() if isinstance(value, type)]
+    named = {**vars(association.errors), **vars(association.microsoft_errors)}
+    known = [value for value in named.values() if isinstance(value, type)]
     errors = [value for value in known if issubclass(value, AssociationError)]
     assert len(errors) == len(codes())
     assert all(value.__name__.endswith("Error") for value in errors)

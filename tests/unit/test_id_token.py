@@ -17,14 +17,14 @@ from jwt.algorithms import RSAAlgorithm
 
 from adapters.microsoft.id_token import (
     CONSUMER_TENANT,
-    KEYS_AT_LEAST_SECONDS,
     LEEWAY_SECONDS,
     IdTokens,
     roles_of,
 )
 from adapters.microsoft.session import MicrosoftSession
-from association.errors import IdTokenInvalidError, MicrosoftUnavailableError
+from association.errors import IdTokenInvalidError
 from association.identity import Identity
+from association.microsoft_errors import MicrosoftUnavailableError
 
 AUTHORITY = "https://login.example"
 CLIENT_ID = "6f1d2c3b-8a47-4e55-9b0e-2f7c1d5a9e60"
@@ -75,15 +75,15 @@ class Published:
     )
     status_code: int = 200
     asked: list[str] = field(default_factory=list)
-    forgotten: list[float] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     following: list[dict[str, Any]] | None = None
 
     def get(self, url: str) -> Answer:
         self.asked.append(url)
         return Answer({"keys": self.keys}, self.status_code)
 
-    def forget(self, url: str, older_than: float) -> None:
-        self.forgotten.append(older_than)
+    def forget(self, url: str) -> None:
+        self.forgotten.append(url)
         if self.following is not None:
             self.keys = self.following
 
@@ -284,7 +284,7 @@ def test_a_body_changed_after_signing_is_refused() -> None:
 def test_a_key_unknown_even_after_reading_the_keys_again_is_refused() -> None:
     keys = Published()
     assert refused_for(signed(claims(), STRANGERS_KEY, kid="unknown"), keys=keys) == "kid"
-    assert keys.forgotten == [KEYS_AT_LEAST_SECONDS]
+    assert keys.forgotten == keys.asked[:1]
 
 
 def test_a_key_that_is_new_since_the_keys_were_read_is_found() -> None:
@@ -373,3 +373,17 @@ def test_the_roles_of_an_access_token_are_read_and_nothing_else_counts_as_roles(
         "",
     ):
         assert roles_of(odd) == frozenset()
+
+
+@pytest.mark.parametrize("odd", [None, 7, "text", [], {}, {"kid": "current"}, {"kid": None, "kty": "RSA"}])
+def test_odd_entries_among_the_keys_are_passed_over(odd: Any) -> None:
+    keys = Published()
+    keys.keys.insert(0, odd)
+    assert validate(signed(claims()), keys=keys).object_id == PERSON
+
+
+@pytest.mark.parametrize("broken", [{"n": None}, {"n": "!"}, {"e": 7}, {"n": ""}, {"use": 7, "n": "AQAB"}])
+def test_a_key_that_cannot_be_used_signs_nobody_in(broken: dict[str, Any]) -> None:
+    keys = Published(keys=[{**published("current", KEY, ANY_TENANT), **broken}])
+    with pytest.raises((MicrosoftUnavailableError, IdTokenInvalidError)):
+        validate(signed(claims()), keys=keys)

@@ -1,24 +1,39 @@
 """The one HTTP session to Microsoft's sign-in: what it remembers, and how its failures are told."""
 
+import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from adapters.microsoft.session import REMEMBERED_FOR, MicrosoftSession
-from association.errors import MicrosoftUnavailableError
+from adapters.deadline import within
+from adapters.microsoft.retries import PassingError
+from adapters.microsoft.session import REMEMBERED, REMEMBERED_FOR, REREAD_AT_MOST_EVERY, MicrosoftSession
+from association.answer import Answer
+from association.microsoft_errors import MicrosoftUnavailableError
 
 DISCOVERY = "/common/v2.0/.well-known/openid-configuration"
 KEYS = "/organizations/discovery/v2.0/keys"
+DOCUMENT = {
+    "issuer": "https://login.microsoftonline.com/t/v2.0",
+    "authorization_endpoint": "https://login.microsoftonline.com/t/authorize",
+    "token_endpoint": "https://login.microsoftonline.com/t/token",
+    "keys": [],
+}
 
 
 class Server(ThreadingHTTPServer):
-    """Counts what it is asked, answers `status`, and redirects everything under /moved."""
+    """Counts what it is asked, answers `status` and `body`, and redirects everything under /moved."""
 
     daemon_threads = True
     asked: list[str]
+    authorized: list[str]
     status = 200
+    body = json.dumps(DOCUMENT)
+    headers: dict[str, str]
 
     @property
     def url(self) -> str:
@@ -32,12 +47,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(f"{self.command} {self.path}")
+        self.server.authorized.append(self.headers.get("Authorization", ""))
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.send_response(302 if self.path.startswith("/moved") else self.server.status)
         self.send_header("Location", f"{self.server.url}/elsewhere")
-        self.send_header("Content-Length", "2")
+        body = self.server.body.encode()
+        for name, value in {**self.server.headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815 - the name of http.server
 
@@ -48,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server(("127.0.0.1", 0), Handler)
-    made.asked = []
+    made.asked, made.authorized, made.headers = [], [], {}
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield made
@@ -75,7 +93,7 @@ def clock() -> Monotonic:
 def session(clock: Monotonic) -> Iterator[MicrosoftSession]:
     made = MicrosoftSession(connect=0.5, read=0.5, monotonic=clock)
     yield made
-    made._open().close()
+    made.close()
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
@@ -104,24 +122,91 @@ def test_an_error_is_not_remembered(server: Server, session: MicrosoftSession) -
     assert session.get(server.url + DISCOVERY).status_code == 200
 
 
-def test_keys_are_read_again_when_they_are_old_enough(
+def test_keys_are_read_again_at_once_but_not_by_everybody_who_asks(
     server: Server, session: MicrosoftSession, clock: Monotonic
 ) -> None:
-    session.get(server.url + KEYS)
-    session.forget(server.url + KEYS, older_than=30)
-    session.get(server.url + KEYS)
+    url = server.url + KEYS
+    session.get(url)
+    for _ in range(3):
+        session.forget(url)
+        session.get(url)
+    assert len(server.asked) == 2, "a key document read a moment ago may be out of date"
+    clock.now += REREAD_AT_MOST_EVERY
+    session.forget(url)
+    session.get(url)
+    session.get(url)
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        *(
+            (path, body)
+            for path in (DISCOVERY, KEYS)
+            for body in ("<html>", '{"keys": [', "[]", "null", "{}")
+        ),
+        (KEYS, json.dumps({"keys": None})),
+        (DISCOVERY, json.dumps({**DOCUMENT, "token_endpoint": None})),
+        *(
+            (DISCOVERY, json.dumps({name: value for name, value in DOCUMENT.items() if name != missing}))
+            for missing in ("issuer", "authorization_endpoint", "token_endpoint")
+        ),
+    ],
+)
+def test_what_is_no_document_is_unavailable_and_not_remembered(
+    server: Server, session: MicrosoftSession, path: str, body: str
+) -> None:
+    server.body = body
+    with pytest.raises(MicrosoftUnavailableError, match="reason="):
+        session.get(server.url + path)
+    server.body = json.dumps(DOCUMENT)
+    assert session.get(server.url + path).json() == DOCUMENT
+
+
+@pytest.mark.parametrize("body", ["Bad Request", "[]", "", '"text"'])
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_to_a_post_that_is_no_object_never_reaches_msal(
+    server: Server, session: MicrosoftSession, status: int, body: str
+) -> None:
+    server.status, server.body = status, body
+    with pytest.raises(MicrosoftUnavailableError, match=f"status={status} reason=not_json"):
+        session.post(f"{server.url}/token")
+
+
+def test_each_remembered_document_has_fields_it_is_known_by() -> None:
+    assert all(REMEMBERED.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "repeats"),
+    [
+        (429, Answer.THROTTLED, 2),
+        (500, Answer.UNAVAILABLE, 1),
+        (501, Answer.UNAVAILABLE, 0),
+        (502, Answer.UNAVAILABLE, 1),
+        (503, Answer.UNAVAILABLE, 2),
+        (504, Answer.UNAVAILABLE, 2),
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_trouble_of_microsofts_is_told_once_without_its_body(  # noqa: PLR0917 - parametrised
+    server: Server, session: MicrosoftSession, method: str, status: int, answer: Answer, repeats: int
+) -> None:
+    server.status, server.body = status, "Too Many Requests of marie@client.example"
+    server.headers = {"Retry-After": "60", "x-ms-request-id": "r-1"}
+    with pytest.raises(PassingError) as caught:
+        getattr(session, method)(server.url + KEYS)
+    error = caught.value
+    assert error.detail == f"call={method.upper()} status={status} request_id=r-1"
+    assert (error.repeats, error.retry_after, error.values) == (repeats, 60, {"answer": answer})
     assert len(server.asked) == 1
-    clock.now += 30
-    session.forget(server.url + KEYS, older_than=30)
-    session.get(server.url + KEYS)
-    assert len(server.asked) == 2
 
 
-def test_a_post_is_sent_once_each_time(server: Server, session: MicrosoftSession) -> None:
-    server.status = 503
-    for _ in range(2):
-        assert session.post(server.url + KEYS, data={"a": "b"}).status_code == 503
-    assert server.asked == [f"POST {KEYS}"] * 2
+def test_no_call_is_begun_when_the_requests_time_is_over(server: Server, session: MicrosoftSession) -> None:
+    with within(0), pytest.raises(MicrosoftUnavailableError, match="reason=deadline"):
+        session.post(f"{server.url}/token")
+    assert server.asked == []
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -139,12 +224,29 @@ def test_no_redirect_is_followed(server: Server, session: MicrosoftSession, meth
         "nowhere:/secret?code=hidden",
     ],
 )
-def test_a_failure_is_told_by_its_kind_without_the_address(session: MicrosoftSession, url: str) -> None:
+def test_a_failure_is_told_by_its_kind_without_the_address(
+    session: MicrosoftSession, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("urllib3").setLevel(logging.NOTSET)
+    caplog.set_level(logging.INFO)
     with pytest.raises(MicrosoftUnavailableError) as caught:
         session.get(url)
     assert "hidden" not in str(caught.value) + str(caught.value.__cause__)
+    assert caplog.text == ""
     assert caught.value.__suppress_context__
     assert caught.value.detail.startswith("call=GET kind=")
+
+
+def test_a_password_of_the_machine_s_netrc_takes_no_place_of_ours(
+    server: Server, session: MicrosoftSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://requests.readthedocs.io/en/latest/user/authentication/#netrc-authentication"""
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login someone password else\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    session.get(f"{server.url}/x", headers={"Authorization": "Bearer ours"})
+    assert server.authorized == ["Bearer ours"]
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:
@@ -156,7 +258,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         with pytest.raises(MicrosoftUnavailableError) as caught:
             silent.post(url)
     assert caught.value.detail == "call=POST kind=ReadTimeout"
-    silent._open().close()
+    silent.close()
 
 
 def test_closing_leaves_it_usable(server: Server, session: MicrosoftSession) -> None:

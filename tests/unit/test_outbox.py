@@ -1,5 +1,6 @@
 """The mail worker: each mail once, five failures at most, always under the same Message-ID."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from association.errors import MailRefusedError
+from association.acceptance import ask_acceptance
+from association.errors import MailRefusedError, StorageUnavailableError
 from association.facts import Record
 from association.links import find_link
 from association.outbox import BACK_OFF, LEASE, MOST_ATTEMPTS, deliver, mail_values, message_id
@@ -113,6 +115,7 @@ async def test_a_failure_comes_back_later_each_time_and_the_fifth_is_the_last(me
     for _ in range(MOST_ATTEMPTS):
         assert mail_of(memory, record).status is MailStatus.DUE
         await deliver(memory.ports, task_of(record))
+        memory.clock.advance(seconds=BACK_OFF[-1])
     assert [delay.total_seconds() for _, delay in memory.tasks.sent] == list(BACK_OFF)
     mail = mail_of(memory, record)
     assert (mail.status, mail.reason, mail.attempts) == (MailStatus.FAILED, "refused code=454", 5)
@@ -125,15 +128,16 @@ async def test_a_failed_mail_blocks_no_other(memory: Memory) -> None:
     memory.post.failures = [MailRefusedError("refused code=550")] * MOST_ATTEMPTS
     for _ in range(MOST_ATTEMPTS):
         await deliver(memory.ports, task_of(record))
-    await deliver(memory.ports, task_of(record, "code-1"))
-    assert [mail.kind for mail in memory.post.sent] == ["code"]
+        memory.clock.advance(seconds=BACK_OFF[-1])
+    await deliver(memory.ports, task_of(record, f"unexpected-{TENANT}"))
+    assert [mail.kind for mail in memory.post.sent] == ["unexpected"]
 
 
 async def test_a_mail_that_never_comes_to_an_end_is_given_up(memory: Memory) -> None:
     record = await ordered(memory)
-    record = memory.put(record, link_kid="retired")
+    memory.post.failures = [RuntimeError("killed")] * MOST_ATTEMPTS
     for _ in range(MOST_ATTEMPTS):
-        with pytest.raises(KeyError):
+        with pytest.raises(RuntimeError):
             await deliver(memory.ports, task_of(record))
         memory.clock.advance(seconds=LEASE.total_seconds())
     memory.tasks.sent.clear()
@@ -141,6 +145,128 @@ async def test_a_mail_that_never_comes_to_an_end_is_given_up(memory: Memory) -> 
     mail = mail_of(memory, record)
     assert (mail.status, mail.reason) == (MailStatus.FAILED, "never_finished")
     assert memory.tasks.sent == []
+
+
+async def test_a_mail_that_is_given_up_keeps_what_the_server_said_last(memory: Memory) -> None:
+    record = await ordered(memory)
+    memory.post.failures = [MailRefusedError("refused code=451"), *[RuntimeError("killed")] * 4]
+    await deliver(memory.ports, task_of(record))
+    for _ in range(4):
+        memory.clock.advance(seconds=BACK_OFF[-1])
+        with pytest.raises(RuntimeError):
+            await deliver(memory.ports, task_of(record))
+    memory.clock.advance(seconds=BACK_OFF[-1])
+    await deliver(memory.ports, task_of(record))
+    mail = mail_of(memory, record)
+    assert (mail.status, mail.reason) == (MailStatus.FAILED, "refused code=451")
+
+
+async def test_a_mail_whose_content_is_gone_is_given_up_at_once(memory: Memory) -> None:
+    record = await ordered(memory)
+    mail = Mail(key="order_incomplete-X", kind="order_incomplete", person=1, created_at=NOW, about="X")
+    memory.put(replace(record, outbox={mail.key: mail}))
+    await deliver(memory.ports, task_of(record, mail.key))
+    assert mail_of(memory, record, mail.key).reason == "content_gone"
+
+
+async def test_a_mail_that_failed_rests_whatever_message_asks_for_it(memory: Memory) -> None:
+    """The message sent before the change comes after 60 seconds: it burns no attempt."""
+    record = await ordered(memory)
+    memory.post.failures = [MailRefusedError("refused code=451")] * 2
+    await deliver(memory.ports, task_of(record))
+    memory.clock.advance(seconds=BACK_OFF[0])
+    await deliver(memory.ports, task_of(record))
+    memory.clock.advance(seconds=30)
+    memory.tasks.sent.clear()
+    await deliver(memory.ports, task_of(record))
+    assert mail_of(memory, record).attempts == 2
+    assert memory.tasks.sent == [(task_of(record), timedelta(seconds=BACK_OFF[1] - 30))]
+    memory.clock.advance(seconds=BACK_OFF[1] - 30)
+    await deliver(memory.ports, task_of(record))
+    assert mail_of(memory, record).status is MailStatus.SENT
+
+
+async def test_two_deliveries_of_one_message_at_once_send_once(memory: Memory) -> None:
+    record = await ordered(memory)
+    sending, go_on = asyncio.Event(), asyncio.Event()
+    send = memory.post.send
+
+    async def slow(*mail: Any) -> None:
+        sending.set()
+        await go_on.wait()
+        await send(*mail)
+
+    memory.post.send = slow  # type: ignore[assignment, method-assign]
+    first = asyncio.create_task(deliver(memory.ports, task_of(record)))
+    await sending.wait()
+    await deliver(memory.ports, task_of(record))
+    go_on.set()
+    await first
+    assert len(memory.post.sent) == 1
+
+
+async def test_who_was_overtaken_takes_nothing_from_the_next(memory: Memory) -> None:
+    """A worker that was away longer than its lease finds that its mail failed; another one has it by then."""
+    record = await ordered(memory)
+
+    async def overtaken(*_: Any) -> None:
+        memory.clock.advance(seconds=LEASE.total_seconds())
+        until = memory.clock() + LEASE
+        identifier, key = record.facts.association_id, task_of(record).key
+        assert await memory.associations.lease_mail(identifier, key, now=memory.clock(), until=until)
+        raise MailRefusedError("refused code=451")
+
+    memory.post.send = overtaken  # type: ignore[assignment, method-assign]
+    await deliver(memory.ports, task_of(record))
+    mail = mail_of(memory, record)
+    assert (mail.status, mail.attempts, mail.reason) == (MailStatus.SENDING, 2, "")
+
+
+async def test_storage_that_stumbles_after_the_sending_repeats_no_mail(memory: Memory) -> None:
+    record = await ordered(memory)
+    commit, failures = memory.associations.commit, [StorageUnavailableError(), StorageUnavailableError()]
+
+    async def stumbling(*change: Any) -> Record:
+        if failures:
+            raise failures.pop()
+        return await commit(*change)
+
+    memory.associations.commit = stumbling  # type: ignore[assignment, method-assign]
+    await deliver(memory.ports, task_of(record))
+    assert mail_of(memory, record).status is MailStatus.SENT
+
+
+@pytest.mark.parametrize("ended", ["closed_at", "link_revoked_at", "link_expires_at"])
+@pytest.mark.parametrize("kind", ["invitation", "ready", "late"])
+async def test_a_mail_that_would_lead_to_an_ended_link_stays(memory: Memory, kind: str, ended: str) -> None:
+    record = await ordered(memory)
+    mail = Mail(key="x", kind=kind, person=1, created_at=NOW, number=1, about="access")
+    memory.put(replace(record, outbox={mail.key: mail}), **{ended: NOW})
+    await deliver(memory.ports, task_of(record, mail.key))
+    assert memory.post.sent == []
+    assert mail_of(memory, record, mail.key).reason == "link_ended"
+
+
+@pytest.mark.parametrize("overtaken_by", ["time", "another code"])
+async def test_a_code_that_opens_nothing_any_more_is_not_sent(memory: Memory, overtaken_by: str) -> None:
+    """It says for how many minutes it is good, and would be wrong."""
+    record, session = await signed_in(memory, await ordered(memory))
+    if overtaken_by == "time":
+        memory.clock.advance(minutes=10)
+    else:
+        await ask_acceptance(memory.ports, record, session, again=True)
+    await deliver(memory.ports, task_of(record, "code-1"))
+    assert memory.post.sent == []
+    assert mail_of(memory, record, "code-1").reason == "overtaken"
+
+
+@pytest.mark.parametrize("kind", ["ready", "late"])
+async def test_word_of_the_way_stays_once_the_end_is_reached(memory: Memory, kind: str) -> None:
+    record = await ordered(memory)
+    mail = Mail(key="x", kind=kind, person=1, created_at=NOW, number=1, about="access")
+    memory.put(replace(record, outbox={mail.key: mail}), generation=1)
+    await deliver(memory.ports, task_of(record, mail.key))
+    assert mail_of(memory, record, mail.key).reason == "overtaken"
 
 
 async def test_what_was_erased_is_sent_to_nobody(memory: Memory) -> None:

@@ -100,7 +100,10 @@ ALL_OK = tuple(check(key, Result.OK) for key in Prerequisite)
 
 
 def granted(*grants: Grant, **facts: Any) -> Record:
-    return replace(record(*ALL_OK, **{**PROVEN, **facts}), grants={grant.key: grant for grant in grants})
+    return replace(
+        record(*ALL_OK, **{**PROVEN, **facts}),
+        grants={(grant.key, grant.tenant_id): grant for grant in grants},
+    )
 
 
 def grant(key: str, **changes: Any) -> Grant:
@@ -109,7 +112,7 @@ def grant(key: str, **changes: Any) -> Grant:
 
 def further(key: str, client_id: str) -> FurtherApplication:
     why = {"fr": "Pour lire.", "en": "To read."}
-    return FurtherApplication(key=key, name=key, why=why, client_id=client_id, roles=frozenset({"Mail.Read"}))
+    return FurtherApplication(key=key, name=why, why=why, client_id=client_id, roles=frozenset({"Mail.Read"}))
 
 
 FURTHER = (further("contact", OTHER_PERSON), further("automate", OTHER_TENANT))

@@ -14,10 +14,13 @@ import pytest
 from jinja2 import UndefinedError
 
 from adapters.rendering import LANGUAGES, Rendering
+from association.answer import Answer
 from association.further_applications import FurtherApplication
 from association.partition import Check, Mail, MailStatus, Prerequisite, Result
+from association.rows import Leg
 from association.share import ShareState
 from association.steps import Cause, State, Step, StepState
+from functions.web.answers import Left
 from functions.web.done_page import Share
 from functions.web.pages import Guest
 
@@ -50,6 +53,7 @@ def journey(
         **SUPPORT,
         "steps": steps,
         "step": step,
+        "left": None,
         "action": f"/a/{REFERENCE}",
         "form_token": "form-token" if signed_in else "",
         "account": "paul@durand.example" if signed_in else "",
@@ -164,7 +168,11 @@ def unexpected(**more: Any) -> dict[str, Any]:
 
 APPLICATIONS = (
     FurtherApplication(
-        key="flow", name="Sage Flow", why={"fr": "pour", "en": "for"}, client_id=TENANT, roles=frozenset()
+        key="flow",
+        name={"fr": "Sage Flow", "en": "Sage Flow"},
+        why={"fr": "pour", "en": "for"},
+        client_id=TENANT,
+        roles=frozenset(),
     ),
 )
 
@@ -244,8 +252,16 @@ def page_cases() -> Iterator[Case]:
     yield "unexpected-unsent", "unexpected_tenant", unexpected(code_sent=False)
     for notice in ("", "refused", "access_missing"):
         state = State.BLOCKED if notice else State.CURRENT
-        values = journey(Step.AUTHORISATION, state, tenant_id=TENANT, notice=notice, since=SINCE)
+        refusal = "cancelled" if notice == "refused" else ""
+        values = journey(
+            Step.AUTHORISATION, state, tenant_id=TENANT, notice=notice, refusal=refusal, since=SINCE
+        )
         yield f"consent-{notice or 'first'}", "consent", values
+    for answer in Answer:
+        told = {"answer": answer, "again": SINCE}
+        yield f"error-{answer}", "error", {**error("microsoft_refused"), "values": told}
+    for leg in Leg:
+        yield f"progress-left-{leg}", "progress", progress(left=Left(SINCE, leg))
     waiting = journey(Step.AUTHORISATION, State.WAITING, since=SINCE, refresh_seconds=5)
     yield "verifying", "verifying", waiting
     yield "prerequisites-ready", "prerequisites", journey(Step.PREREQUISITES, checks=())
@@ -267,8 +283,6 @@ def page_cases() -> Iterator[Case]:
         "error",
         error("flow_expired", {"kind": "link", "href": "/a", "label": "button.restart"}),
     )
-    post = {"kind": "post", "href": "/a/x/sign-in", "label": "button.sign_in", "form_token": "form-token"}
-    yield "error-post", "error", {**error("session_missing", post), "company_name": "DURAND SARL"}
     without_support = {"support_phone": "", "support_email": ""}
     yield "error-bare", "error", {**error("settings_incomplete"), **without_support}
 
@@ -295,6 +309,10 @@ def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
     common = {"company_name": "DURAND SARL", "reference": REFERENCE, **SUPPORT}
     link = "https://association.example/a?k=token"
     yield "invitation", {**common, "partner_name": "Compta Conseil", "link": link, "ends": SINCE}
+    for about in ("access", "applications"):
+        told = {**common, "about": about, "organisation": "martin.example", "link": link, "ends": SINCE}
+        yield "ready", told
+        yield "late", told
     yield "code", {**common, "code": "482913", "organisation": "martin.example", "minutes": 10}
     yield "unexpected", {**common, "organisation": "martin.example"}
     conflict = {"tenant_id": TENANT, "customer_number": "C-1", "other_reference": "9HTN-W4XA"}
@@ -515,7 +533,7 @@ def test_moments_are_told_in_the_reader_s_language_by_paris_time(
 
 
 def test_a_page_carries_each_moment_for_machines_too() -> None:
-    html = RENDERING.page("progress", "fr", **progress(Cause.LEFT_FOR_MICROSOFT))
+    html = RENDERING.page("progress", "fr", **progress(left=Left(SINCE, Leg.SIGN_IN)))
     assert '<time datetime="2026-11-20T10:42+01:00">20 novembre 2026 à 10:42</time>, pas revenu' in html
 
 

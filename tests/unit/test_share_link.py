@@ -61,13 +61,15 @@ async def opened(token: str) -> func.HttpResponse:
 
 async def visited(page: Handler, cookie: str) -> func.HttpResponse:
     """What a page behind the share link answers to a browser with this cookie."""
-    return await page(request("http://localhost:7071/addin/page", cookie))
+    of = cookie.partition("=")[0].removeprefix("addin-")
+    return await page(request(f"http://localhost:7071/addin/page?of={of}", cookie))
 
 
 async def visit(memory: Memory, record: Record) -> str:
     """The cookie of a browser that has opened the share link."""
     answer = await opened(share_token(memory.ports.keys, record.facts))
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/addin/guide")
+    guide = f"/addin/guide?of={record.facts.reference}"
+    assert (answer.status_code, answer.headers["Location"]) == (303, guide)
     return str(answer.headers["Set-Cookie"]).partition(";")[0]
 
 

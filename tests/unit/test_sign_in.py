@@ -13,11 +13,10 @@ from association.errors import (
     DomainUnknownError,
     GuestUnexpectedError,
     LinkRevokedError,
-    MicrosoftRefusedError,
-    MicrosoftUnavailableError,
     SignInRefusedError,
 )
 from association.facts import AcceptedBy, Record
+from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.partition import Person
 from association.renew import renew_link
 from association.rows import Leg

@@ -52,7 +52,7 @@ def checked(record: Record, **results: Result) -> Record:
 
 def granted(record: Record, key: str, **fields: object) -> Record:
     grant = Grant(key=key, tenant_id=TENANT, at=NOW, **fields)  # type: ignore[arg-type]
-    return replace(record, grants={**record.grants, key: grant})
+    return replace(record, grants={**record.grants, (key, TENANT): grant})
 
 
 REST = ("consent", "access", *(f"check.{key}" for key in Prerequisite))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from markupsafe import escape
 
 import association.errors
+import association.microsoft_errors
+from adapters.deadline import seconds_left
 from association.answer import Answer
 from association.errors import (
     AssociationError,
+    LimitReachedError,
     LinkExpiredError,
-    MicrosoftRefusedError,
     OrderConflictError,
     RequestInvalidError,
     SettingsIncompleteError,
@@ -23,6 +26,7 @@ from association.errors import (
     StorageUnavailableError,
 )
 from association.keys import read_reference
+from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from functions import services
 from functions.services import Services, rendering
 from functions.web import boundary, failures, responses
@@ -35,7 +39,8 @@ LANGUAGES = ("fr", "en")
 
 
 def codes() -> set[str]:
-    known = [value for value in vars(association.errors).values() if isinstance(value, type)]
+    named = {**vars(association.errors), **vars(association.microsoft_errors)}
+    known = [value for value in named.values() if isinstance(value, type)]
     return {value.code for value in known if issubclass(value, AssociationError)}
 
 
@@ -162,7 +167,7 @@ async def test_the_detail_of_an_error_is_for_the_log_alone(
 
 
 async def test_the_values_of_an_error_fill_its_texts_escaped(memory: Memory) -> None:
-    status, html = await page_of(SignInRefusedError("x", answer="<script>"))
+    status, html = await page_of(SignInRefusedError("x", name="<script>"))
     assert status == 403
     assert "<script>" not in html.replace('<script src="/assets/site.js" defer></script>', "")
 
@@ -183,6 +188,48 @@ async def test_a_handler_that_takes_too_long_is_ended(
     response = await pages(slow)(request())
     assert response.status_code == STATUS["microsoft_unavailable"]
     assert ended == ["ended"]
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (MicrosoftUnavailableError("x", retry_after=60), "60"),
+        (MicrosoftUnavailableError("x"), "10"),
+        (StorageUnavailableError("x"), "5"),
+        (LimitReachedError("x", retry_after=1800), "1800"),
+        (LimitReachedError("x"), None),
+        (SettingsIncompleteError(("SMTP_HOST",)), None),
+        (LinkExpiredError(), None),
+        (RuntimeError(), None),
+    ],
+    ids=repr,
+)
+async def test_an_answer_says_when_to_try_again_if_a_time_helps(
+    memory: Memory, error: Exception, seconds: str | None
+) -> None:
+    for wrap in (pages, json_api):
+        response = await wrap(raising(error))(request())
+        assert response.headers.get("Retry-After") == seconds
+
+
+async def test_calls_outside_end_before_the_request_and_what_follows_has_its_own_time(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+
+    async def handler(req: func.HttpRequest) -> func.HttpResponse:
+        left.append(await asyncio.to_thread(seconds_left))
+        concerned.set("a")
+        raise LinkExpiredError
+
+    async def note(association_id: str, code: str, reference: str) -> None:
+        left.append(seconds_left())
+
+    monkeypatch.setattr(boundary, "note_failure", note)
+    await pages(handler)(request())
+    most = boundary.DEADLINE_SECONDS - boundary.TO_ANSWER_SECONDS
+    assert most - 5 < left[0] <= most
+    assert left[1] == math.inf
 
 
 async def test_a_failure_of_an_association_is_found_by_its_reference(memory: Memory) -> None:

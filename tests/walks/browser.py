@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -36,10 +37,13 @@ class Page:
     text: str
     headers: dict[str, str]
     body: bytes
+    _document: markup.HtmlElement | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def document(self) -> markup.HtmlElement:
-        return markup.document_fromstring(self.body or b"<html></html>")
+        if self._document is None:
+            self._document = markup.document_fromstring(self.body or b"<html></html>")
+        return self._document
 
     @property
     def words(self) -> str:
@@ -92,8 +96,9 @@ class Cookies:
 
     kept: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def take(self, response: requests.Response) -> None:
-        for line in response.raw.headers.getlist("Set-Cookie"):
+    def take(self, lines: Iterable[str]) -> None:
+        """Keep what these Set-Cookie headers say."""
+        for line in lines:
             pair, *attributes = (part.strip() for part in line.split(";"))
             name, _, value = pair.partition("=")
             known = {
@@ -155,7 +160,7 @@ class Browser:
             **{name.replace("_", "-"): text for name, text in headers.items()},
         }
         response = requests.request(method, url, data=fields, headers=sent, allow_redirects=False, timeout=30)
-        self.cookies.take(response)
+        self.cookies.take(response.raw.headers.getlist("Set-Cookie"))
         return response
 
     def _go(self, method: str, url: str, fields: dict[str, str] | None, headers: dict[str, str]) -> Page:

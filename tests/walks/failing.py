@@ -14,8 +14,9 @@ from association.links import link_id
 from association.rows import Purpose
 from association.settings import Settings
 from tests.walks.browser import Browser, Page
+from tests.walks.people import Person
 from tests.walks.test_guests import consultant
-from tests.walks.world import Customer, Person, World
+from tests.walks.world import Customer, World
 
 # what their browsers ask for; a customer's order is in French, so its English readers switch as well
 ACCEPTED = {"fr": "fr-FR,fr;q=0.9", "en": "en-GB,en;q=0.9,fr;q=0.5"}

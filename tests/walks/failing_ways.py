@@ -12,8 +12,9 @@ import requests
 from adapters.storage.row_keys import digest
 from tests.walks.browser import Page
 from tests.walks.failing import ACCEPTED, Case, Scene
+from tests.walks.people import Person
 from tests.walks.test_guests import signs_in_as_guest
-from tests.walks.world import Person, query_of
+from tests.walks.world import query_of
 
 NOBODYS = "A" * 43
 # The hosts, by what their settings have otherwise than the sandbox's.
@@ -23,7 +24,7 @@ USUAL, MUTE, UNSTORED, UNSET = "usual", "without Microsoft and mail", "without s
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way to the error `code`, as somebody goes it who reads a language; `says` are the texts of the
-    page where that isn't the page of failures.
+    page where that isn't the page of failures, `answer` is what Microsoft's answer came to, if it gave one.
     """
 
     code: str
@@ -31,6 +32,14 @@ class Way:
     go: Callable[[Scene, str], Page]
     host: str = USUAL
     says: tuple[str, ...] = ()
+    answer: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of the page of failures, its title first."""
+        told = f"answer.{self.answer}" if self.answer else f"error.{self.code}"
+        parts = ("cause", "remedy", "who") if self.answer else ("remedy", "who")
+        return (f"error.{self.code}.title", f"error.{self.code}.cause", *(f"{told}.{one}" for one in parts))
 
     def __str__(self) -> str:
         return self.code
@@ -160,6 +169,7 @@ WAYS = (
         "sign_in_refused",
         403,
         lambda scene, language: comes_back(scene, language, error="access_denied"),
+        answer="denied",
     ),
     Way("id_token_invalid", 403, with_another_nonce),
     Way("account_changed", 409, lambda scene, language: press(scene, scene.overtaken, language, "consent")),
@@ -215,12 +225,14 @@ WAYS = (
         "microsoft_refused",
         502,
         lambda scene, language: comes_back(scene, language, code="no-code-of-theirs"),
+        answer="code_spent",
     ),
     Way(
         "microsoft_unavailable",
         503,
         lambda scene, language: press(scene, scene.opened, language, "sign-in"),
         host=MUTE,
+        answer="unavailable",
     ),
     Way(
         "storage_unavailable",

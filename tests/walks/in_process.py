@@ -37,7 +37,7 @@ class DiedError(Exception):
 
 
 class Storage(requests.Session):
-    """The way to tables and queue. The worker dies at call `stop_at`, before it or after it was done."""
+    """The way to tables and queue. The worker dies when call `stop_at` has been made."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,6 @@ class Storage(requests.Session):
         self.messages: list[tuple[str, timedelta]] = []
         self.pause = 0.0
         self.stop_at = 0
-        self.after = False
         self.dead = False
 
     def request(self, method: str, url: str, **arguments: Any) -> requests.Response:  # type: ignore[override]
@@ -54,9 +53,6 @@ class Storage(requests.Session):
             raise DiedError
         self.calls.append(f"{method} {urlsplit(url).path}")
         dying = len(self.calls) == self.stop_at
-        if dying and not self.after:
-            self.dead = True
-            raise DiedError
         begun = time.monotonic()
         # with a pause, calls that are sent together are under way together on a busy machine, too
         time.sleep(self.pause)

@@ -10,8 +10,9 @@ from lxml import etree
 
 from tests.manifest_rules import findings
 from tests.walks.browser import Browser, Page, tells
+from tests.walks.people import Person
 from tests.walks.test_link import failure
-from tests.walks.world import Customer, Person, World, until
+from tests.walks.world import Customer, World, until
 
 FILE = "sage-contact.xml"
 
@@ -76,7 +77,7 @@ def test_the_file_is_downloaded_never_shown_and_never_kept_by_others(bound: Boun
 def test_an_unchanged_file_is_not_sent_again(world: World, bound: Bound, way: str) -> None:
     browser, address = bound.person.browser, bound.file
     if way == "share link":
-        browser, address = Browser(), f"{world.host}/addin/{FILE}"
+        browser, address = Browser(), f"{world.host}/addin/{FILE}?of={bound.order['reference']}"
         browser.open(bound.share)
     first = browser.hold(address)
     again = browser.hold(address, If_None_Match=first.headers["ETag"])
@@ -90,7 +91,7 @@ def test_an_unchanged_file_is_not_sent_again(world: World, bound: Bound, way: st
 def test_head_tells_about_the_file_without_sending_it(world: World, bound: Bound, way: str) -> None:
     browser, address = bound.person.browser, bound.file
     if way == "share link":
-        browser, address = Browser(), f"{world.host}/addin/{FILE}"
+        browser, address = Browser(), f"{world.host}/addin/{FILE}?of={bound.order['reference']}"
         browser.open(bound.share)
     head, full = browser.hold(address, "HEAD"), browser.hold(address)
     assert (head.status_code, head.content) == (200, b"")
@@ -194,7 +195,7 @@ def test_a_user_opens_the_share_link_reads_the_guide_and_downloads_the_same_file
 ) -> None:
     user = Browser()
     guide = user.open(bound.share)
-    assert guide.url == f"{world.host}/addin/guide"
+    assert guide.url == f"{world.host}/addin/guide?of={bound.order['reference']}"
     assert guide.is_headed("guide.title")
     assert bound.order["company_name"] in guide.words
     for key in ("all.open_html", "step.download_html", "step.open_html", "step.custom", "obstacles"):
@@ -258,13 +259,15 @@ def test_a_renewed_share_link_is_mailed_and_the_one_before_opens_nothing_any_mor
     assert (event["by"], event["old"], event["new"]) == ("support", "1", "délai passé")
 
     failure(Browser().open(bound.share), 410, "share_ended")
-    failure(user.open(f"{world.host}/addin/guide"), 410, "share_ended")
-    failure(user.open(f"{world.host}/addin/{FILE}"), 410, "share_ended")
+    of_bound = f"?of={bound.order['reference']}"
+    failure(user.open(f"{world.host}/addin/guide{of_bound}"), 410, "share_ended")
+    failure(user.open(f"{world.host}/addin/{FILE}{of_bound}"), 410, "share_ended")
 
     address = bound.order["administrator_email"]
     mails = until(lambda: world.mails(address, "associé")[1:], "the second confirmation")
     (new,) = [link for link in mails[-1]["links"] if "/addin?k=" in link]
     assert new != bound.share
     assert user.open(new).is_headed("guide.title")
-    assert user.open(f"{world.host}/addin/{FILE}").body == bound.person.browser.open(bound.file).body
+    shared = f"{world.host}/addin/{FILE}{of_bound}"
+    assert user.open(shared).body == bound.person.browser.open(bound.file).body
     assert new in bound.person.browser.open(bound.page.url).words

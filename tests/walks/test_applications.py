@@ -9,7 +9,8 @@ import pytest
 
 from sandbox.running import running_parts
 from tests.walks.browser import Page
-from tests.walks.world import Customer, Person, World, running_product, running_world, until
+from tests.walks.people import Person
+from tests.walks.world import Customer, World, running_product, running_world, until
 
 LISTED = json.loads(Path("sandbox/applications.json").read_text(encoding="utf-8"))
 CONTACT, AUTOMATE = (application["client_id"] for application in LISTED)
@@ -117,12 +118,12 @@ def test_what_support_waives_is_required_no_longer(world: World) -> None:
     done = person.checks_again(page)
     assert done.is_headed("done.title")
     assert f"{LISTED[0]['name']} est autorisée" in granted(done)
-    assert LISTED[1]["name"] not in granted(done)
+    assert LISTED[1]["name"]["fr"] not in granted(done)
     assert not done.says("done.missing")
     # and the customer may think again
     page = person.browser.open(f"{done.url}/applications")
     assert states(person.authorises(page, "automate")) == ["autorisée", "autorisée"]
-    assert LISTED[1]["name"] in granted(person.browser.open(done.url))
+    assert LISTED[1]["name"]["fr"] in granted(person.browser.open(done.url))
 
 
 def granted(page: Page) -> str:
@@ -152,7 +153,7 @@ def test_an_application_listed_later_is_newly_missing_for_those_associated_befor
             done = person.browser.open(page.url)
             assert done.is_headed("done.title")
             assert done.says("done.missing")
-            assert LISTED[1]["name"] in done.words
+            assert LISTED[1]["name"]["fr"] in done.words
             assert stands(world, customer)[0] == "done"
             page = person.browser.open(f"{done.url}/applications")
             assert page.is_headed("applications.one")

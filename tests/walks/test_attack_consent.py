@@ -6,7 +6,8 @@ from urllib.parse import quote, urlencode
 import requests
 
 from tests.walks.browser import Page
-from tests.walks.world import Customer, Person, World, query_of, until
+from tests.walks.people import Person
+from tests.walks.world import Customer, World, query_of, until
 
 GLOBAL_ADMINISTRATOR = {"roles": ["Global Administrator"], "licences": ["SPB"]}
 

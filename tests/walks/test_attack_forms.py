@@ -7,7 +7,8 @@ import pytest
 from sandbox.host.indexing import index_app
 from sandbox.storage import ROOT
 from tests.walks.browser import Browser, Page
-from tests.walks.world import Customer, Person, World
+from tests.walks.people import Person
+from tests.walks.world import Customer, World
 
 # what ends the session comes last: a hole in it must not hide one in the others
 ACTIONS = (

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 from tests.walks.browser import Page
+from tests.walks.people import Person
 from tests.walks.test_attack_consent import sent_code
-from tests.walks.world import Person, World
+from tests.walks.world import World
 
 T = TypeVar("T")
 

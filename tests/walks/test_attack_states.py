@@ -9,7 +9,8 @@ import pytest
 from azure.data.tables import TableClient
 
 from tests.walks.browser import Browser, Page
-from tests.walks.world import Person, World, query_of
+from tests.walks.people import Person
+from tests.walks.world import World, query_of
 
 
 def prepared(world: World) -> tuple[dict[str, Any], Person, Page]:

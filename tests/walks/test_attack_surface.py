@@ -10,7 +10,8 @@ from lxml import html as markup
 from sandbox.host.indexing import index_app
 from sandbox.storage import ROOT
 from tests.walks.browser import Browser, Page
-from tests.walks.world import Person, World
+from tests.walks.people import Person
+from tests.walks.world import World
 
 SCRIPT = "<script>alert('x')</script>\"><img src=x onerror=alert(1)> & {{ 7*7 }} {reference}"
 OURS = ("/assets/site.js",)
@@ -132,7 +133,7 @@ def test_the_share_link_opens_the_file_and_nothing_of_the_association(world: Wor
     assert user.open(share.replace("/addin", "/a")).status == 404
     for address in (page.url, f"{page.url}/sage-contact.xml"):
         assert user.open(address).status == 403
-    shared = user.cookies.kept["addin", "/"]
+    shared = user.cookies.kept[f"addin-{order['reference']}", "/"]
     user.cookies.kept[f"visit-{order['reference']}", "/"] = shared
     # the same number and the same key: only what it was signed for tells the one visit from the other
     assert user.open(page.url).is_headed("error.visit_missing.title")
@@ -145,9 +146,11 @@ def test_the_association_link_opens_no_file(world: World) -> None:
     page = visitor.open(link)
 
     assert visitor.open(f"{page.url}/sage-contact.xml").status == 403
-    assert visitor.open(f"{world.host}/addin/sage-contact.xml").status == 410
-    visitor.cookies.kept["addin", "/"] = visitor.cookies.kept[f"visit-{order['reference']}", "/"]
-    assert visitor.open(f"{world.host}/addin/sage-contact.xml").is_headed("error.share_ended.title")
+    file = f"{world.host}/addin/sage-contact.xml?of={order['reference']}"
+    assert visitor.open(file).status == 410
+    visit = visitor.cookies.kept[f"visit-{order['reference']}", "/"]
+    visitor.cookies.kept[f"addin-{order['reference']}", "/"] = visit
+    assert visitor.open(file).is_headed("error.share_ended.title")
 
 
 def test_a_link_alone_shows_no_address_and_no_tenant_whoever_has_signed_in(world: World) -> None:

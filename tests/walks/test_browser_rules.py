@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from tests.walks.browser import Browser, Page
-from tests.walks.world import Person, World
+from tests.walks.people import Person
+from tests.walks.world import World
 
 TOKEN = r"[A-Za-z0-9._-]+"
 HALF_AN_HOUR, TWELVE_HOURS, A_QUARTER = 1800, 43200, 900
@@ -77,8 +78,9 @@ def test_the_share_links_visit_is_a_cookie_of_its_own(world: World) -> None:
     mail = world.mail(order["administrator_email"], "associé")
     (share,) = [link for link in mail["links"] if "/addin?k=" in link]
     given = cookies(Browser().hold(share))
-    assert list(given) == ["addin"]
-    assert well_made(given["addin"], TWELVE_HOURS)
+    name = f"addin-{order['reference']}"
+    assert list(given) == [name]
+    assert well_made(given[name], TWELVE_HOURS)
 
 
 def protected(page: Page, world: World) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from adapters.storage.row_keys import digest
-from association import errors
+from adapters.storage.row_keys import digest, escape
+from association import errors, microsoft_errors
 from sandbox.running import running_parts
 from tests.walks.browser import CATALOGUES, Page
 from tests.walks.failing import Case, Scene
@@ -77,7 +78,8 @@ def scene(parts: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Sce
 
 def codes() -> set[str]:
     """The code of every error there is."""
-    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    named = (*vars(errors).values(), *vars(microsoft_errors).values())
+    kinds = (kind for kind in named if isinstance(kind, type))
     return {kind.code for kind in kinds if issubclass(kind, errors.AssociationError)}
 
 
@@ -118,8 +120,7 @@ def is_logged(world: World, code: str, reference: str) -> bool:
 
 def require_page(page: Page, way: Way, language: str, world: World) -> None:
     """The page of a failure, or the page that tells of it: all it has to say, and nothing else."""
-    parts = [f"error.{way.code}.{part}" for part in ("title", "cause", "remedy", "who")]
-    title, *others = way.says or parts
+    title, *others = way.says or way.texts
     assert page.is_headed(title, language), page.heading
     assert [key for key in others if not page.says(key, language)] == []
     assert page.document.get("lang") == language
@@ -221,7 +222,9 @@ def refused(scene: Scene, case: Case, attempts: int) -> dict[str, Any]:
 
 
 def try_again(scene: Scene, case: Case, key: str) -> None:
-    """Have the background look at the mail now, instead of after its pause."""
+    """End the mail's rest, and have the background look at it now."""
+    ended = datetime.now(UTC)
+    scene.store("associations", case.association_id, f"outbox.{escape(key)}", leased_until=ended)
     task = {"kind": "mail", "association_id": case.association_id, "key": key}
     answer = requests.post(
         f"{scene.world.host}/admin/functions/background_task",

@@ -4,7 +4,8 @@ import uuid
 from typing import Any
 
 from tests.walks.browser import Page
-from tests.walks.world import Customer, Person, World
+from tests.walks.people import Person
+from tests.walks.world import Customer, World
 
 LICENCES = {"licences": ["SPB"]}
 

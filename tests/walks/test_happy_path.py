@@ -1,6 +1,7 @@
 """The main job: from the association e-mail to the add-in file."""
 
-from tests.walks.world import Person, World
+from tests.walks.people import Person
+from tests.walks.world import World
 
 
 def test_an_administrator_walks_from_the_mail_to_the_file(world: World) -> None:
@@ -33,5 +34,6 @@ def test_an_administrator_walks_from_the_mail_to_the_file(world: World) -> None:
     share = next(link for link in confirmation["links"] if "/addin?k=" in link)
     user = Person(world, "")
     guide = user.opens(share)
-    assert guide.url == f"{world.host}/addin/guide"
-    assert user.browser.open(f"{world.host}/addin/sage-contact.xml").body == file.body
+    assert guide.url == f"{world.host}/addin/guide?of={order['reference']}"
+    shared = f"{world.host}/addin/sage-contact.xml?of={order['reference']}"
+    assert user.browser.open(shared).body == file.body

@@ -8,9 +8,10 @@ import pytest
 import requests
 
 from tests.walks.browser import CATALOGUES, Browser, Page
+from tests.walks.people import Person
 from tests.walks.test_attack_consent import typed
 from tests.walks.test_link import failure
-from tests.walks.world import Person, World, query_of
+from tests.walks.world import World, query_of
 
 
 def switches(browser: Browser, page: Page) -> Page:

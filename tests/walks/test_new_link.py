@@ -11,8 +11,9 @@ from azure.data.tables import TableClient
 from association.limits import MOST_NEW_LINKS_ASKED, MOST_NEW_LINKS_PER_CALLER
 from association.resend import PAUSE
 from tests.walks.browser import Browser, Page
+from tests.walks.people import Person
 from tests.walks.test_link import failure, sent
-from tests.walks.world import Person, World, query_of, until
+from tests.walks.world import World, query_of, until
 
 CALLERS = iter(range(10_000))
 

@@ -6,8 +6,9 @@ import pytest
 import requests
 
 from tests.walks.browser import Browser
+from tests.walks.people import Person
 from tests.walks.test_link import failure
-from tests.walks.world import Person, World, running_world
+from tests.walks.world import World, running_world
 
 UNSET = {
     "SIGNING_KEYS": "",
@@ -31,7 +32,7 @@ def unset_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     spoil the add-in file.
     """
     folder = tmp_path_factory.mktemp("unset")
-    with running_world(folder, **UNSET) as started:
+    with running_world(folder, storage_faults=False, **UNSET) as started:
         yield started
 
 

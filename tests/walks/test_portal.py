@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from sandbox.credentials import new_portal_key
 from tests.walks.browser import Page
+from tests.walks.people import Person
 from tests.walks.test_link import failure
-from tests.walks.world import Person, World, query_of, running_world
+from tests.walks.world import World, query_of, running_world
 
 FORWARD = "consent/forward"
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.walks.browser import Page
-from tests.walks.world import Customer, Person, World
+from tests.walks.people import Person
+from tests.walks.world import Customer, World
 
 GLOBAL_ADMINISTRATOR = "Global Administrator"
 STANDARD, BASIC, P1, P2 = "O365_BUSINESS_PREMIUM", "O365_BUSINESS_ESSENTIALS", "AAD_PREMIUM", "AAD_PREMIUM_P2"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.walks.browser import Browser, tells
+from tests.walks.people import Person
 from tests.walks.test_link import failure
-from tests.walks.world import Person, World
+from tests.walks.world import World
 
 LANGUAGES = {"fr": "fr-FR", "en": "en-GB"}
 
@@ -43,25 +44,24 @@ def test_every_cookie_that_is_set_is_told_with_its_true_time(world: World) -> No
     seen: dict[str, int] = {}
     hold = person.browser.hold
 
-    person.walks_to_the_end(world.link(order))
+    page = person.walks_to_the_end(world.link(order))
     mail = world.mail(order["administrator_email"], "associé")
     share = next(address for address in mail["links"] if "/addin?k=" in address)
     link = world.link(order)
-    page = person.opens(link)
     leaving = Browser()
     target = leaving.open(link).form("/sign-in")
     for answer in (
+        hold(page.url),
         hold(link),
         hold(share),
         hold(f"{world.host}/new-link"),
         hold(f"{world.host}/privacy?language=fr"),
-        hold(page.url),
         leaving.hold(target.pop(""), "POST", target, Origin=world.host),
     ):
         for line in answer.raw.headers.getlist("Set-Cookie"):
             name, _, seconds = re.match(r"([^=]+)=(.*?); Max-Age=(\d+)", line, re.I).groups()  # type: ignore[union-attr]
             if int(seconds):
-                seen[re.sub(r"^(visit|session|flow)-.*", r"\1-…", name)] = int(seconds)
+                seen[re.sub(r"^(visit|session|flow|addin)-.*", r"\1-…", name)] = int(seconds)
     told = {
         row.xpath("string(dt)"): row.xpath("string(dd)").rpartition("·")[2].strip()
         for row in Browser().open(f"{world.host}/privacy").document.xpath("//dl/div[dt/code]")

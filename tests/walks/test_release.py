@@ -1,6 +1,7 @@
 """Support releases an unexpected tenant on the telephone."""
 
-from tests.walks.world import Person, World
+from tests.walks.people import Person
+from tests.walks.world import World
 
 
 def test_support_releases_the_signed_in_tenant_with_a_reason_and_the_person_goes_on(world: World) -> None:

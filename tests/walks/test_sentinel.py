@@ -23,8 +23,9 @@ import requests
 
 from sandbox.running import running_host, running_parts
 from tests.walks.browser import Browser, Page
+from tests.walks.people import Person
 from tests.walks.test_attack_consent import sent_code, typed
-from tests.walks.world import Person, World, query_of
+from tests.walks.world import World, query_of
 
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -204,7 +205,7 @@ def unexpected_tenant(world: World, seen: Seen) -> Iterator[Browser]:
         for address in mail["links"]:
             browser.remember(query_of(address))
             browser.open(address) if "/addin" in address else None
-    browser.open(f"{world.host}/addin/sage-contact.xml")
+    browser.open(f"{world.host}/addin/sage-contact.xml?of={order['reference']}")
     browser.submit(browser.open(page.url), "/sign-out")
     asked_by_support(world, order)
     yield browser

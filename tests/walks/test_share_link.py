@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from tests.walks.browser import Browser, Page
+from tests.walks.people import Person
 from tests.walks.test_add_in_file import FILE, Bound
 from tests.walks.test_link import failure
-from tests.walks.world import Person, World, until
+from tests.walks.world import World, until
 
 
 @pytest.fixture
@@ -43,8 +44,9 @@ def ended(world: World, link: str, *visitors: Browser) -> None:
     """The link opens nothing, and neither does what it had left in these browsers."""
     failure(Browser().open(link), 410, "share_ended")
     for visitor in visitors:
-        failure(visitor.open(f"{world.host}/addin/guide"), 410, "share_ended")
-        failure(visitor.open(f"{world.host}/addin/{FILE}"), 410, "share_ended")
+        for opened in {name.removeprefix("addin-") for name, _ in visitor.cookies.kept if "addin-" in name}:
+            failure(visitor.open(f"{world.host}/addin/guide?of={opened}"), 410, "share_ended")
+            failure(visitor.open(f"{world.host}/addin/{FILE}?of={opened}"), 410, "share_ended")
 
 
 def events(world: World, bound: Bound, what: str) -> list[dict[str, Any]]:
@@ -79,7 +81,8 @@ def test_a_replaced_link_ends_at_once_and_the_new_one_opens_guide_and_file(
     ended(world, bound.share, user)
 
     assert user.open(new).is_headed("guide.title")
-    assert user.open(f"{world.host}/addin/{FILE}").body == bound.person.browser.open(bound.file).body
+    shared = f"{world.host}/addin/{FILE}?of={bound.order['reference']}"
+    assert user.open(shared).body == bound.person.browser.open(bound.file).body
     (event,) = events(world, bound, "share_renewed")
     assert (event["by"], event["old"]) == ("", "1")
     assert event["actor"] > 0

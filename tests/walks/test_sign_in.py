@@ -2,8 +2,9 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+from tests.walks.people import Person
 from tests.walks.test_link import failure
-from tests.walks.world import Person, World
+from tests.walks.world import World
 
 
 def test_signing_in_leads_through_the_account_picker_without_a_hint_of_the_address(world: World) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.walks.people import Person
 from tests.walks.test_stops import cause, checks, invited, is_done
-from tests.walks.world import Customer, Person, World, until
+from tests.walks.world import Customer, World, until
 
 SECONDS = 20
 

@@ -1,7 +1,8 @@
 """What stops an administrator, and how each stop is lifted: mend the tenant, press « Revérifier »."""
 
 from tests.walks.browser import Browser, Page
-from tests.walks.world import Customer, Person, World
+from tests.walks.people import Person
+from tests.walks.world import Customer, World
 
 GLOBAL_ADMINISTRATOR = "Global Administrator"
 
@@ -72,7 +73,7 @@ def test_continuing_anyway_ends_on_microsofts_approval_page(world: World) -> Non
     assert Browser().open(link).says("progress.left.approval")
 
     world.change_tenant(customer.tenant, give_role=GLOBAL_ADMINISTRATOR, to=customer.account)
-    page = person.opens(link)
+    page = person.signs_in(person.opens(link))
     assert page.is_headed("consent.title")
     assert is_done(person.consents(page))
 

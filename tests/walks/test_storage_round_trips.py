@@ -11,7 +11,8 @@ import requests
 from sandbox.running import running_parts
 from tests.walks.browser import Browser
 from tests.walks.in_process import Product, aside, running_product
-from tests.walks.world import Person, World
+from tests.walks.people import Person
+from tests.walks.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = json.loads((ROOT / "sandbox/applications.json").read_text(encoding="utf-8"))[0]

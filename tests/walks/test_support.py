@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from tests.walks.browser import tells
+from tests.walks.people import Person
 from tests.walks.test_link import failure, sent
 from tests.walks.test_orders import problem
-from tests.walks.world import Customer, Person, World, until
+from tests.walks.world import Customer, World, until
 
 SEARCH = "/support/associations/search"
 

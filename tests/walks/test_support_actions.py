@@ -2,9 +2,10 @@
 
 import requests
 
+from tests.walks.people import Person
 from tests.walks.test_link import failure, sent
 from tests.walks.test_orders import problem
-from tests.walks.world import Person, World, until
+from tests.walks.world import World, until
 
 
 def acts(world: World, order: dict[str, str], verb: str, **body: object) -> requests.Response:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.walks.browser import Page, tells
+from tests.walks.people import Person
 from tests.walks.test_link import failure
 from tests.walks.test_stops import cause, is_done
-from tests.walks.world import Customer, Person, World, until
+from tests.walks.world import Customer, World, until
 
 WRONG_TRIES = 5
 

@@ -1,12 +1,11 @@
-"""Everything a walk needs: all parts and the host as processes of their own, and people to use them."""
+"""Everything a walk needs: all parts and the host as processes of their own, reached over HTTP."""
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,18 +14,9 @@ import requests
 from azure.data.tables import TableClient
 
 from sandbox.running import running_host, running_parts
-from tests.walks.browser import Browser, Page
+from tests.walks.demonstration import CUSTOMERS, TENANTS, renamed
 
 PATIENCE_SECONDS = 20.0
-CUSTOMERS = {
-    customer["tenant"]: customer
-    # of a tenant's customers the first
-    for customer in reversed(json.loads(Path("sandbox/customers.json").read_text(encoding="utf-8")))
-}
-TENANTS = {
-    tenant["name"]: tenant
-    for tenant in json.loads(Path("sandbox/microsoft/tenants.json").read_text(encoding="utf-8"))
-}
 
 
 def until(found: Callable[[], Any], what: str) -> Any:
@@ -93,10 +83,10 @@ class World:
         sources.sort(key=lambda source: wanted["account"].rpartition("@")[2] not in source["domains"])
         for source in sources:
             self._found(source, mark)
-        order = json.loads(_renamed(json.dumps(wanted["order"]), sources, mark))
+        order = json.loads(renamed(json.dumps(wanted["order"]), sources, mark))
         number = uuid.uuid4().hex[:10]
         order |= {"order_number": f"CMD-{number}", "customer_number": f"C-{number}", **changes}
-        account = _renamed(wanted["account"], sources, mark)
+        account = renamed(wanted["account"], sources, mark)
         return Customer(order, account, tuple(mark + source["name"] for source in sources))
 
     def mark(self, name: str) -> str:
@@ -104,7 +94,7 @@ class World:
         return f"x{uuid.uuid4().hex[:8]}."
 
     def _found(self, source: dict[str, Any], mark: str) -> None:
-        copy = json.loads(_renamed(json.dumps(source), [source], mark))
+        copy = json.loads(renamed(json.dumps(source), [source], mark))
         copy["tenant_id"] = str(uuid.uuid4())
         name = mark + copy.pop("name")
         answer = requests.put(f"{self.parts['control']}tenants/{name}", json=copy, timeout=10)
@@ -188,83 +178,47 @@ class World:
         answer = requests.post(f"{self.parts['control']}clock", json={"advance_seconds": seconds}, timeout=10)
         assert answer.status_code == 200, answer.text
 
+    def fault(self, part: str, name: str | None = None, **more: Any) -> None:
+        """Queue a fault of sandbox/faults/listed.py; `more` are the fields of sandbox/control/faults.py.
+
+        Without `tenant` or `path` the next call of anybody is struck; the host asks the queue all the time,
+        the product only puts messages in: `method="POST"`.
+        """
+        wanted = {"part": part, **({"fault": name} if name else {}), **more}
+        answer = requests.post(f"{self.parts['control']}faults", json=wanted, timeout=10)
+        assert answer.status_code == 201, answer.text
+
+    def faults(self) -> dict[str, Any]:
+        """What is still queued, and what happened."""
+        return dict(requests.get(f"{self.parts['control']}faults", timeout=10).json())
+
+    def no_faults(self, **where: str) -> None:
+        """Forget what is queued and what happened; with `tenant` or `path` only what is queued for these."""
+        requests.delete(f"{self.parts['control']}faults", params=where, timeout=10).raise_for_status()
+
+    def condition(self, subject: str, name: str, **fields: Any) -> None:
+        """Set a condition of sandbox/microsoft/conditions.py; `subject` is `tenants/<name>`,
+        `registrations/<client id>` or `keys`.
+        """
+        wanted = {"condition": name, **fields}
+        answer = requests.post(f"{self.parts['control']}{subject}", json=wanted, timeout=10)
+        assert answer.ok, answer.text
+
     def logged(self) -> str:
         return self.log.read_text(encoding="utf-8")
-
-
-def _renamed(text: str, sources: list[dict[str, Any]], mark: str) -> str:
-    """`text` with every domain of these tenants made another one."""
-    for domain in sorted(
-        {domain for source in sources for domain in source["domains"]}, key=len, reverse=True
-    ):
-        text = re.sub(rf"(?<![\w.-]){re.escape(domain)}", mark + domain, text)
-    return text
 
 
 def _about(mail: dict[str, Any], order: dict[str, Any]) -> bool:
     return order["reference"] in mail["text"]
 
 
-@dataclass(slots=True)
-class Person:
-    """Somebody at a browser, who does what the page in front of them says."""
-
-    world: World
-    account: str
-    browser: Browser = field(default_factory=Browser)
-
-    def opens(self, link: str) -> Page:
-        return self.browser.open(link)
-
-    def signs_in(self, page: Page, account: str = "") -> Page:
-        """Press the page's sign-in button and pick the account at Microsoft's."""
-        chosen = self.browser.submit(page, "/sign-in")
-        return self.browser.submit(chosen, "/authorize", account=account or self.account)
-
-    def consents(self, page: Page, answer: str = "accept") -> Page:
-        """Press « Autoriser », pick the account again, and answer Microsoft's question."""
-        return self.answers(self.browser.submit(page, "/consent"), answer)
-
-    def authorises(self, page: Page, key: str, answer: str = "accept") -> Page:
-        """Press the button of one further application, and answer Microsoft's question."""
-        return self.answers(self.browser.submit(page, f"/applications/{key}"), answer)
-
-    def answers(self, asked: Page, answer: str = "accept") -> Page:
-        """Pick the account again if Microsoft asks for it, and answer its question."""
-        if asked.document.body.get("data-page") == "accounts":
-            asked = self.browser.submit(asked, "/adminconsent", account=self.account)
-        return self.browser.submit(asked, "/adminconsent", consent=answer)
-
-    def leaves(self, page: Page, action: str, **changes: str) -> str:
-        """Press a button and stop before Microsoft's: the address the browser is sent to."""
-        fields = page.form(action)
-        target = fields.pop("")
-        answer = self.browser.hold(target, "POST", {**fields, **changes}, Origin=self.world.host)
-        assert answer.status_code == 303, answer.text
-        return str(answer.headers["Location"])
-
-    def passes(self, url: str, consent: str = "accept") -> str:
-        """Do what Microsoft asks at `url` and stop on the way back: the callback's address, not opened."""
-        answer = self.browser.hold(url)
-        if not answer.is_redirect:
-            answer = self.browser.hold(url, "POST", {"account": self.account})
-        if not answer.is_redirect:
-            page = Page(url, answer.status_code, answer.text, {}, answer.content)
-            fields = page.form(urlsplit(url).path)
-            answer = self.browser.hold(fields.pop(""), "POST", {**fields, "consent": consent})
-        assert answer.is_redirect, answer.text
-        return str(answer.headers["Location"])
-
-    def checks_again(self, page: Page) -> Page:
-        return self.browser.submit(page, "/check")
-
-    def walks_to_the_end(self, link: str) -> Page:
-        return self.consents(self.signs_in(self.opens(link)))
-
-
 @contextmanager
 def running_world(
-    folder: Path, *, credential: str = "certificate", **values: str | Callable[[dict[str, str]], str]
+    folder: Path,
+    *,
+    credential: str = "certificate",
+    storage_faults: bool = False,
+    **values: str | Callable[[dict[str, str]], str],
 ) -> Iterator[World]:
     """Start everything with files in `folder`; `values` change the product's settings, some of them by
     where the parts are.
@@ -272,7 +226,7 @@ def running_world(
     Without further applications, unless `values` name them: most walks are about what comes before.
     """
     wanted = {"FURTHER_APPLICATIONS": "[]", **values}
-    with running_parts(folder, credential=credential) as parts:
+    with running_parts(folder, credential=credential, storage_faults=storage_faults) as parts:
         known = {name: value(parts) if callable(value) else value for name, value in wanted.items()}
         with running_product(parts, **known) as world:
             yield world

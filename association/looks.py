@@ -1,0 +1,53 @@
+"""The background's patience: for each consent one chain of looks, with growing pauses, until the limit.
+
+A message of the chain names the consent that it is for and how many looks were in vain before it. A look in
+vain is counted in the consent's row, under its ETag, and whoever counts it sends the next message: of a
+message that is delivered twice, or a chain that is begun again, one goes on and the others end.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from association.changes import SAFETY_DELAY, Decide, change
+from association.facts import Change, Record
+from association.grants import PROPAGATION_LIMIT
+from association.ports import Ports
+from association.rows import Task
+
+# Seconds until the next look, by how many there were: quick at first, for most come within a minute.
+BACK_OFF = (2, 3, 5, 5, 10, 10, 15, 30, 30, 60)
+FIRST_LOOK = timedelta(seconds=BACK_OFF[0])
+
+
+def stamp(consented_at: datetime) -> str:
+    """The name of the consent of that moment, in messages and keys."""
+    return consented_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")
+
+
+def pause(looks: int, consented_at: datetime, now: datetime) -> timedelta:
+    """How long until the look after `looks` others; the last one is at the limit."""
+    wanted = timedelta(seconds=BACK_OFF[min(looks, len(BACK_OFF) - 1)])
+    left = consented_at + PROPAGATION_LIMIT - now
+    return max(min(wanted, left), timedelta(seconds=1))
+
+
+async def look_on(ports: Ports, task: Task, consented_at: datetime, count: Decide) -> None:
+    """Count the look of `task`, which was in vain, and have the next one made.
+
+    `count` is the change that counts it, or None when it has been counted already.
+    """
+    following = replace(task, attempt=task.attempt + 1)
+    delay = pause(following.attempt, consented_at, ports.now())
+    is_mine = False
+
+    def decide(record: Record) -> Change | None:
+        nonlocal is_mine
+        wanted = count(record)
+        is_mine = wanted is not None
+        return wanted
+
+    # for a crash after the count; where there is none, it comes to a look that has been counted
+    await ports.tasks.send(following, delay + SAFETY_DELAY)
+    await change(ports, task.association_id, decide)
+    if is_mine:
+        await ports.tasks.send(following, delay)

@@ -1,0 +1,31 @@
+"""What goes wrong at Microsoft's, as association/errors.py has it for everything else."""
+
+from association.answer import Answer
+from association.errors import AssociationError
+
+
+class MicrosoftUnavailableError(AssociationError):
+    """Microsoft did not answer, or not in time, or with a failure of its own.
+
+    Where the failure was told, the value `answer` is what it comes to.
+    """
+
+    code = "microsoft_unavailable"
+
+
+class MicrosoftRefusedError(AssociationError):
+    """Microsoft answered with an error, to a call of ours or in a redirect.
+
+    `answer` is what it comes to, `number` AADSTS's (0: none was told).
+    """
+
+    code = "microsoft_refused"
+
+    def __init__(
+        self, answer: Answer, *, number: int = 0, correlation_id: str = "", detail: str = ""
+    ) -> None:
+        told = f"answer={answer} number={number} correlation_id={correlation_id} {detail}"
+        super().__init__(told.strip(), answer=answer)
+        self.answer = answer
+        self.number = number
+        self.correlation_id = correlation_id

@@ -1,0 +1,143 @@
+"""What a worker's very first page costs, against a function that only says hello in the same host; and its
+first read of licences, against the SDK's client with models.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientSession
+
+from bench.customer import invited
+from bench.figures import median
+from bench.journey import World, invite, running_world
+from bench.processes import First, environment, first_answer, output_of
+from bench.walker import Walker
+from deployment.package import SITE
+from deployment.pruning import LEFT_OUT
+from sandbox.running import running_parts
+from sandbox.storage import ROOT
+
+HELLO = ROOT / "bench" / "hello"
+# What the local host is made of itself, as the package would have no use for it.
+OF_THE_HOST = {"aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist"}
+WAYS = {
+    "ours, on a worker that has shown a page": "ahead",
+    "ours, on a worker that has not": "ours",
+    "GraphServiceClient with models": "models",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """Milliseconds from a process's start to the first byte of its first answer, and its processor time."""
+
+    first_answer: str
+    median_ms: float
+    lowest_ms: float
+    highest_ms: float
+    times_hello: float
+    cpu_ms: float
+    cpu_times_hello: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRead:
+    """A worker's first read of a tenant's licences; medians of fresh processes."""
+
+    licences_read_by: str
+    first_ms: float
+    warm_ms: float
+    first_minus_warm_ms: float
+    modules_imported: int
+
+
+def measure_pages(folder: Path, app: Path, runs: int) -> list[ColdStart]:
+    """Hello and the pages of the product in `app` in turn, `runs` times each; logs go to `folder`.
+
+    Libraries are taken from `app`, where it brings some; what it leaves out is not lent by this environment.
+    """
+    (missing := folder / "missing").mkdir()
+    for name in LEFT_OUT.keys() - OF_THE_HOST:
+        (missing / f"{name.replace('-', '_')}.py").write_text("raise ImportError('not in the package')\n")
+    path = os.pathsep.join([str(missing), str(app / SITE)])
+    with running_parts(folder) as parts, environment(PYTHONPATH=path):
+        settings, log = Path(parts["settings"]), folder / "cold.log"
+        customer = invited(settings)
+        opened = _asked((app, customer.link, 303), settings, "", log)
+        cookie = dict(opened.headers)["Set-Cookie"].partition(";")[0]
+        pages = {
+            "hello": (HELLO, "/hello", 200),
+            "a page without storage": (app, "/privacy", 200),
+            "the association's page": (app, customer.page, 200),
+            "the mailed link": (app, customer.link, 303),
+        }
+        taken: dict[str, list[First]] = {name: [] for name in pages}
+        for run in range(runs + 1):
+            for name, page in pages.items():
+                first = _asked(page, settings, cookie, log)
+                if run:  # the first of each writes its .pyc files and is not counted
+                    taken[name].append(first)
+    return [_row(name, found, taken["hello"]) for name, found in taken.items()]
+
+
+def measure_licences(folder: Path, runs: int) -> list[FirstRead]:
+    """The ways in turn, each in fresh processes, in a tenant that has consented."""
+    with running_world(folder) as world:
+        return measure_licences_in(world, runs, WAYS)
+
+
+def measure_licences_in(world: World, runs: int, ways: Mapping[str, str]) -> list[FirstRead]:
+    """As `measure_licences`, in a world that runs; `ways` are those of `bench.licences`, by their titles."""
+    tenant_id = asyncio.run(consented(world))
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    for run in range(runs + 1):
+        for name, way in ways.items():
+            found = json.loads(output_of(["-m", "bench.licences", way, world.parts["settings"], tenant_id]))
+            if run:
+                taken[name].append(found)
+    return [_read(name, found) for name, found in taken.items()]
+
+
+async def consented(world: World) -> str:
+    """The id of a tenant that has walked the journey."""
+    async with ClientSession() as session:
+        order = await invite(world, session)
+        await Walker(session, world.origin, []).walk(order)
+        return order.tenant_id
+
+
+def _asked(page: tuple[Path, str, int], settings: Path, cookie: str, log: Path) -> First:
+    app, path, status = page
+    first = first_answer(app, settings, path, cookie, log)
+    if first.status != status:
+        raise RuntimeError(f"{path.partition('?')[0]} answered {first.status}")
+    return first
+
+
+def _row(name: str, own: Sequence[First], hello: Sequence[First]) -> ColdStart:
+    pairs = list(zip(own, hello, strict=True))
+    times = [first.milliseconds for first in own]
+    return ColdStart(
+        first_answer=name,
+        median_ms=median(times),
+        lowest_ms=min(times),
+        highest_ms=max(times),
+        # pairwise, so that what else the machine did meanwhile is in both
+        times_hello=median([one.milliseconds / other.milliseconds for one, other in pairs]),
+        cpu_ms=median([first.cpu_milliseconds for first in own]),
+        cpu_times_hello=median([one.cpu_milliseconds / other.cpu_milliseconds for one, other in pairs]),
+    )
+
+
+def _read(name: str, found: Sequence[dict[str, float]]) -> FirstRead:
+    return FirstRead(
+        licences_read_by=name,
+        first_ms=median([each["first_ms"] for each in found]),
+        warm_ms=median([each["warm_ms"] for each in found]),
+        first_minus_warm_ms=median([each["first_ms"] - each["warm_ms"] for each in found]),
+        modules_imported=int(median([each["modules"] for each in found])),
+    )

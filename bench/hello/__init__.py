@@ -1,0 +1,1 @@
+"""An app with one function and nothing behind it: what the host alone costs."""

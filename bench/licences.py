@@ -1,0 +1,88 @@
+"""python -m bench.licences ahead|ours|models SETTINGS TENANT: how a fresh worker first reads licences.
+
+Prints JSON: milliseconds of the first read and (the median) of later ones, and how many modules the first one
+imported. The worker has spoken to Entra before, as it has when the journey reads licences, but not to Graph.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.microsoft.ahead import import_libraries
+from adapters.microsoft.graph_requests import subscribed_skus
+from functions.services import build
+
+WARM = 9
+Read = Callable[[], Awaitable[Any]]
+
+
+async def main(way: str, values: dict[str, str], tenant_id: str) -> None:
+    """Read, and print; `ahead` is ours after what a worker imports behind its first page."""
+    os.environ.update(values)
+    ports = build(values).ports
+    if way == "ahead":
+        import_libraries()
+    token = await ports.entra.app_token(tenant_id)  # type: ignore[attr-defined]
+    read = _with_models(token, ports.settings.graph_url) if way == "models" else _ours(ports.graph, token)
+    modules = len(sys.modules)
+    first = await _once(read)
+    imported = len(sys.modules) - modules
+    warm = [await _once(read) for _ in range(WARM)]
+    print(json.dumps({"first_ms": first, "warm_ms": statistics.median(warm), "modules": imported}))
+
+
+async def _once(read: Read) -> float:
+    started = time.perf_counter()
+    if not await read():
+        raise RuntimeError("nothing was read")
+    return (time.perf_counter() - started) * 1000
+
+
+def _ours(graph: Any, token: str) -> Read:
+    """What a step of `Graph.tenant_facts` does for the licences."""
+    client = graph._client
+    return lambda: client.read_all(subscribed_skus(client.adapter), token)
+
+
+def _with_models(token: str, url: str) -> Read:
+    """The same with `GraphServiceClient` and its models, as its documentation shows it.
+
+    https://learn.microsoft.com/graph/sdks/create-requests
+    """
+    kept: list[Any] = []
+
+    async def read() -> Any:
+        if not kept:
+            kept.append(_client(token, url))
+        return (await kept[0].subscribed_skus.get()).value
+
+    return read
+
+
+def _client(token: str, url: str) -> Any:
+    from azure.core.credentials import AccessToken  # noqa: PLC0415 - its import is what is measured
+    from kiota_authentication_azure.azure_identity_authentication_provider import (  # noqa: PLC0415
+        AzureIdentityAuthenticationProvider,
+    )
+    from msgraph import GraphRequestAdapter, GraphServiceClient  # noqa: PLC0415
+
+    class Known:
+        def get_token(self, *scopes: str, **named: Any) -> AccessToken:
+            return AccessToken(token, int(time.time()) + 3600)
+
+    host = str(urlsplit(url).hostname)
+    provider = AzureIdentityAuthenticationProvider(Known(), allowed_hosts=[host])
+    adapter = GraphRequestAdapter(provider)
+    adapter.base_url = url
+    return GraphServiceClient(request_adapter=adapter)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text("utf-8"))["Values"], sys.argv[3]))

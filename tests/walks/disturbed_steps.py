@@ -1,0 +1,144 @@
+"""Where a fault can strike on the journey: each step, who stands before it, and how it is taken."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.faults.listed import Part
+from tests.walks.browser import Page
+from tests.walks.disturbed import Stand, Step
+from tests.walks.people import Person
+from tests.walks.world import World
+
+
+def ordered(world: World, name: str = "menuiserie-lambert") -> Stand:
+    """A customer who has opened the link."""
+    customer = world.customer(name, language="fr")
+    order = world.orders(customer)
+    stand = Stand(world, customer, order, Person(world, customer.account))
+    stand.page = stand.person.opens(world.link(order))
+    return stand
+
+
+def signed_in(world: World) -> Stand:
+    stand = ordered(world)
+    stand.page = stand.person.signs_in(stand.shown())
+    return stand
+
+
+def consented(world: World) -> Stand:
+    """Back from the consent, and not on to the confirming leg."""
+    stand = signed_in(world)
+    answer = stand.one(stand.away("/consent"))
+    assert answer.status == 303, answer.text
+    return stand
+
+
+def at_applications(world: World) -> Stand:
+    stand = signed_in(world)
+    stand.page = stand.person.consents(stand.shown())
+    assert stand.page.document.forms, stand.page.words
+    return stand
+
+
+def bound(world: World) -> Stand:
+    stand = at_applications(world)
+    stand.page = stand.person.authorises(stand.shown(), "contact")
+    assert stand.rows()["facts"].get("bound_at"), stand.page.words
+    return stand
+
+
+def leads_on(page: Page) -> bool:
+    return page.status == 303
+
+
+def is_shown(page: Page) -> bool:
+    return page.status == 200
+
+
+def opens(stand: Stand, url: str) -> Page:
+    return stand.one(url)
+
+
+def form_of(action: str) -> Callable[[Stand], dict[str, str]]:
+    """What leads up to pressing the button of the association's page for `action`."""
+    return lambda stand: stand.shown().form(action)
+
+
+def presses(stand: Stand, form: dict[str, str]) -> Page:
+    return stand.press(form)
+
+
+def last_leg(stand: Stand) -> str:
+    """The callback that writes the binding."""
+    onward = stand.one(stand.away("/applications/contact"))
+    return stand.person.passes(onward.text)
+
+
+def asks_support(stand: Stand, _: str) -> Page:
+    return asks(stand, "/support/associations/search", {"reference": stand.order["reference"]})
+
+
+def orders_again(stand: Stand, _: str) -> Page:
+    return asks(stand, "/orders", stand.customer.order)
+
+
+def asks(stand: Stand, path: str, body: dict[str, Any]) -> Page:
+    """What a system is answered."""
+    began = time.monotonic()
+    answer = stand.world.post(path, body)
+    stand.took.append(time.monotonic() - began)
+    return Page(path, answer.status_code, answer.text, dict(answer.headers), answer.content)
+
+
+ENTRA, GRAPH, STORAGE, QUEUE = Part.ENTRA, Part.GRAPH, Part.STORAGE, Part.QUEUE
+STEPS = (
+    Step("progress page", ordered, lambda stand, _: stand.one(stand.address), is_shown, (STORAGE,)),
+    Step("sign-in", ordered, presses, leads_on, (STORAGE,), form_of("/sign-in")),
+    Step(
+        "sign-in callback",
+        ordered,
+        opens,
+        leads_on,
+        (ENTRA, STORAGE),
+        lambda stand: stand.away("/sign-in"),
+    ),
+    Step("consent", signed_in, presses, leads_on, (STORAGE,), form_of("/consent")),
+    Step(
+        "consent callback",
+        signed_in,
+        opens,
+        leads_on,
+        (ENTRA, STORAGE),
+        lambda stand: stand.away("/consent"),
+        once=(ENTRA,),
+    ),
+    Step("check", consented, presses, leads_on, (ENTRA, STORAGE), form_of("/check")),
+    Step(
+        "confirm callback",
+        consented,
+        opens,
+        leads_on,
+        (ENTRA, GRAPH, STORAGE),
+        lambda stand: stand.away("/check"),
+    ),
+    Step(
+        "application callback",
+        at_applications,
+        opens,
+        leads_on,
+        (ENTRA, GRAPH, STORAGE),
+        lambda stand: stand.away("/applications/contact"),
+        once=(ENTRA, GRAPH),
+    ),
+    Step("binding callback", at_applications, opens, leads_on, (QUEUE,), last_leg, once=(QUEUE,)),
+    Step(
+        "add-in file",
+        bound,
+        lambda stand, _: stand.one(f"{stand.address}/sage-contact.xml"),
+        is_shown,
+        (STORAGE,),
+    ),
+    Step("order", ordered, orders_again, lambda page: page.status in {200, 201}, (STORAGE, QUEUE)),
+    Step("support's search", ordered, asks_support, is_shown, (STORAGE,)),
+)
