@@ -170,8 +170,14 @@ async def test_servers_that_hang_give_their_threads_back(server: tuple[int, Mail
     assert len(mailbox.mails) == 1
 
 
-async def test_a_mail_whose_turn_comes_late_is_not_taken_when_nobody_waits_for_it_any_more() -> None:
-    met, taken = itertools.count(1), asyncio.Event()
+async def test_a_mail_whose_turn_comes_late_is_not_taken_when_nobody_waits_for_it_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine a slow reply may free a thread early, and the last mail is sent in time: then its
+    sender has to hear so.
+    """
+    monkeypatch.setattr("adapters.mail.smtp.LEAVE_SECONDS", 0.0)
+    met, taken = itertools.count(1), itertools.count()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pause = PATIENCE * 0.8 if next(met) <= THREADS else LONGEST / 7
@@ -181,15 +187,19 @@ async def test_a_mail_whose_turn_comes_late_is_not_taken_when_nobody_waits_for_i
             if line.lower() == b"data\r\n":
                 writer.write(b"354 go on\r\n")
                 await reader.readuntil(b"\r\n.\r\n")
-                taken.set()
+                next(taken)
             writer.write(b"250 yes\r\n")
 
     async with talking(talk) as port:
         sender = post(port)
         ended = await asyncio.gather(*(send(sender) for _ in range(THREADS + 1)), return_exceptions=True)
-        assert {type(each) for each in ended} == {MailRefusedError}
         await asyncio.sleep(LONGEST)
-    assert not taken.is_set()
+    assert ended[:THREADS] == [*filter(_is_refusal, ended[:THREADS])]
+    assert next(taken) == ended.count(None)
+
+
+def _is_refusal(result: object) -> bool:
+    return isinstance(result, MailRefusedError)
 
 
 @pytest.mark.parametrize("farewell", [b"421 leaving first\r\n", b"", b"5\r\n"])
