@@ -15,8 +15,8 @@ from association.settings import Settings
 from functions.services import ROOT
 from sandbox.faults.listed import Part
 from sandbox.faults.plan import Plan, faults_of
-from sandbox.mailbox import Mailbox, smtp_protocol
-from sandbox.threads import loop_in_a_thread
+from sandbox.mailbox import Mailbox
+from tests.mail_server import running_mail_server
 from tests.memory import NOW, SETTINGS
 from tests.unit.test_mail_smtp import MESSAGE_ID, TO, VALUES
 
@@ -37,21 +37,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[int, Mailbox, Plan]]:
-    """Its port, what it has taken, and its plan."""
-    mailbox, plan = Mailbox(), Plan()
-
-    async def start() -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(smtp_protocol(mailbox, plan), "127.0.0.1", 0)
-
-    async def stop(serving: asyncio.Server) -> None:
-        serving.close()
-        await asyncio.sleep(0.1)
-
-    with loop_in_a_thread() as run:
-        serving = run(start())
-        yield serving.sockets[0].getsockname()[1], mailbox, plan
-        run(stop(serving))
+    with running_mail_server() as running:
+        yield running
 
 
 def post(port: int) -> SmtpPost:

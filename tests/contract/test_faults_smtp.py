@@ -1,6 +1,5 @@
 """Each fault of the mail server over a real connection."""
 
-import asyncio
 import smtplib
 import socket
 from collections.abc import Iterator
@@ -9,8 +8,8 @@ import pytest
 
 from sandbox.faults.listed import Part
 from sandbox.faults.plan import Plan, faults_of
-from sandbox.mailbox import Mailbox, smtp_protocol
-from sandbox.threads import loop_in_a_thread
+from sandbox.mailbox import Mailbox
+from tests.mail_server import running_mail_server
 
 PATIENCE = 0.4
 # The exception or the status of the refusal, and whether the mail was accepted nevertheless.
@@ -25,21 +24,8 @@ SEEN: dict[str, tuple[type[Exception] | int, bool]] = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[int, Mailbox, Plan]]:
-    """Its port, what it has accepted, and its plan."""
-    mailbox, plan = Mailbox(), Plan()
-
-    async def start() -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(smtp_protocol(mailbox, plan), "127.0.0.1", 0)
-
-    async def stop(serving: asyncio.Server) -> None:
-        serving.close()
-        await asyncio.sleep(0.1)
-
-    with loop_in_a_thread() as run:
-        serving = run(start())
-        yield serving.sockets[0].getsockname()[1], mailbox, plan
-        run(stop(serving))
+    with running_mail_server() as running:
+        yield running
 
 
 def send(port: int, to: str) -> None:
