@@ -19,9 +19,9 @@ tenant pass the file on, and Outlook shows the same add-in to all of them.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from association.dataclass import dataclass
 from association.errors import NotBoundError
 from association.identity import GUID
 

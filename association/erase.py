@@ -1,9 +1,10 @@
 """A person is erased: row, look-ups, mails not yet sent. The history stays, nameless (rule S11)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from association.changes import change, changed
+from association.dataclass import dataclass
 from association.facts import Change, Record
 from association.partition import Event, Mail, MailStatus, Person
 from association.ports import Ports

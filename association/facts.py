@@ -5,10 +5,11 @@ values by `association.progress`, so that no status can contradict the facts. Ti
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from association.dataclass import dataclass
 from association.partition import Binding, Check, Event, Grant, Mail, Order, Person, Prerequisite
 
 

@@ -9,9 +9,9 @@ those associated before.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from association.dataclass import dataclass
 from association.identity import GUID
 
 KEY = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)

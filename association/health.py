@@ -1,9 +1,9 @@
 """What the service needs from outside and how it stands: storage, failed tasks, keys and their ends."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from association.dataclass import dataclass
 from association.errors import StorageUnavailableError
 from association.ports import Ports
 

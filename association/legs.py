@@ -5,10 +5,11 @@ that neither alone opens anything. A callback that comes twice is shown its outc
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from hmac import compare_digest
 
+from association.dataclass import dataclass
 from association.errors import (
     BrowserUnknownError,
     FlowBusyError,

@@ -5,10 +5,11 @@ whoever has done anything since then is there and needs no mail; whoever had lef
 still come back, for as long as a leg lasts. One mail a consent, under a key that names it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from association.changes import change, changed, new_mails
+from association.dataclass import dataclass
 from association.facts import Change, Record
 from association.grants import PROPAGATION_LIMIT, Standing, grant_of, standing
 from association.legs import LIFETIME

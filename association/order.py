@@ -8,9 +8,10 @@ missing; the partner is then asked for them.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from association.dataclass import dataclass
 from association.errors import RequestInvalidError
 
 MODELS = ("DUL", "DUA", "DSU")
@@ -73,7 +74,7 @@ def parse_order(body: Any) -> OrderRequest:
     return request
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Fields:
     """Reads the fields of one JSON object and gathers what is wrong with them."""
 

@@ -2,9 +2,10 @@
 applications, bindings, mails, and the history. Times are aware and UTC.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from association.dataclass import dataclass
 
 
 class Result(StrEnum):

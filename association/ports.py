@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from association.dataclass import dataclass
 from association.facts import Change, Record
 from association.identity import Identity, PersonFacts, TenantFacts
 from association.keys import Keys

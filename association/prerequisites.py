@@ -5,9 +5,9 @@ https://learn.microsoft.com/graph/api/resources/subscribedsku
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+from association.dataclass import dataclass
 from association.identity import Identity, Licence, PersonFacts, Role, Subscription, TenantFacts
 from association.partition import Check, Prerequisite, Result
 from association.products import (

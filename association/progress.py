@@ -3,9 +3,9 @@
 Customer, partner and support all read this one function, so the three can never disagree.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from association.dataclass import dataclass
 from association.facts import AcceptedBy, Facts, Record
 from association.further_applications import FurtherApplication
 from association.grants import Standing, grant_of, is_awaited, standing

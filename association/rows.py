@@ -1,9 +1,11 @@
 """Values that stand outside an association's own partition: claims, links, flows, tasks."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from association.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

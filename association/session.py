@@ -1,10 +1,11 @@
 """The signed-in session: what its cookie says, and when it has ended (rule S9)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from association.dataclass import dataclass
 from association.facts import Facts
 
 IDLE = timedelta(minutes=30)

@@ -9,11 +9,12 @@ import binascii
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from association.dataclass import dataclass
 from association.errors import SettingsIncompleteError
 from association.further_applications import FurtherApplication, parse_applications
 from association.identity import GUID
@@ -129,7 +130,7 @@ def _https(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    """An address that a browser may be sent to: https, or http on this machine."""
+    """One that a browser may be sent to, and the add-in's schema takes: https, or http on this machine."""
     if len(text) > URL_LENGTH or not _ADDRESS.fullmatch(text):
         raise ValueError(text)
     return text
@@ -152,17 +153,12 @@ def _private_key(text: str) -> str:
     return pem
 
 
-def _manifest_address(text: str) -> str:
-    """An address that may stand in the add-in file, which its readers' Outlook and its schema judge."""
-    return _address(text)
-
-
 def _manifest_origin(text: str) -> str:
-    return _origin(_manifest_address(text))
+    return _origin(_address(text))
 
 
 def _taskpane(text: str) -> str:
-    _https(_manifest_address(text))
+    _https(_address(text))
     names = [name for name, _ in parse_qsl(urlsplit(text).query, keep_blank_values=True)]
     # the add-in file adds a tenant of its own, and of two the pane could read the wrong one
     if "tenant" in names or len(text) > TASKPANE_LENGTH:

@@ -1,8 +1,9 @@
 """The five steps, their states, the causes that hold somebody up, and who has to act: the shared words."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from association.dataclass import dataclass
 
 
 class Step(StrEnum):

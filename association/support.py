@@ -3,8 +3,8 @@
 import asyncio
 import re
 import unicodedata
-from dataclasses import dataclass
 
+from association.dataclass import dataclass
 from association.errors import AssociationUnknownError, RequestInvalidError
 from association.facts import Record
 from association.keys import read_reference

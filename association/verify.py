@@ -6,7 +6,7 @@ and a delegated token of their own stand behind the result (rule S1). What can't
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from association.access import (
@@ -21,6 +21,7 @@ from association.answer import Answer
 from association.associate import bind
 from association.changes import SAFETY_DELAY, change, changed
 from association.consent import require_accepted
+from association.dataclass import dataclass
 from association.errors import AccountChangedError, IdTokenInvalidError, SignInRefusedError
 from association.facts import AcceptedBy, Change, Facts, Record
 from association.grants import grant_of, is_awaited, missing_applications

@@ -48,7 +48,7 @@ def _cold_start(folder: Path, quick: bool) -> Tables:
         (folder / name).mkdir()
     return {
         "first answers": cold_start.measure_pages(folder / "pages", app, runs),
-        "first licences": cold_start.measure_licences(folder / "licences", runs),
+        "first licences": cold_start.measure_licences(folder / "licences", app, runs),
     }
 
 

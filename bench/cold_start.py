@@ -5,7 +5,8 @@ first read of licences, against the SDK's client with models.
 import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +25,12 @@ from sandbox.storage import ROOT
 HELLO = ROOT / "bench" / "hello"
 # What the local host is made of itself, as the package would have no use for it.
 OF_THE_HOST = {"aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist"}
+# What httpx imports for its command line, where it is there: here, for our own tools.
+OF_THE_TOOLS = {"click", "pygments", "rich"}
 WAYS = {
     "ours, on a worker that has shown a page": "ahead",
-    "ours, on a worker that has not": "ours",
+    "ours, on a worker that has not, the token in no time": "ours",
+    "ours, on a worker that has not, the token in 0.2 s": "meanwhile",
     "GraphServiceClient with models": "models",
 }
 
@@ -58,13 +62,9 @@ class FirstRead:
 def measure_pages(folder: Path, app: Path, runs: int) -> list[ColdStart]:
     """Hello and the pages of the product in `app` in turn, `runs` times each; logs go to `folder`.
 
-    Libraries are taken from `app`, where it brings some; what it leaves out is not lent by this environment.
+    Libraries are as in `packaged`.
     """
-    (missing := folder / "missing").mkdir()
-    for name in LEFT_OUT.keys() - OF_THE_HOST:
-        (missing / f"{name.replace('-', '_')}.py").write_text("raise ImportError('not in the package')\n")
-    path = os.pathsep.join([str(missing), str(app / SITE)])
-    with running_parts(folder) as parts, environment(PYTHONPATH=path):
+    with running_parts(folder) as parts, packaged(folder, app):
         settings, log = Path(parts["settings"]), folder / "cold.log"
         customer = invited(settings)
         opened = _asked((app, customer.link, 303), settings, "", log)
@@ -84,22 +84,35 @@ def measure_pages(folder: Path, app: Path, runs: int) -> list[ColdStart]:
     return [_row(name, found, taken["hello"]) for name, found in taken.items()]
 
 
-def measure_licences(folder: Path, runs: int) -> list[FirstRead]:
-    """The ways in turn, each in fresh processes, in a tenant that has consented."""
+def measure_licences(folder: Path, app: Path, runs: int) -> list[FirstRead]:
+    """The ways in turn, each in fresh processes, in a tenant that has consented; ours with the libraries of
+    `app`, the SDK's with all that it asks for.
+    """
     with running_world(folder) as world:
-        return measure_licences_in(world, runs, WAYS)
-
-
-def measure_licences_in(world: World, runs: int, ways: Mapping[str, str]) -> list[FirstRead]:
-    """As `measure_licences`, in a world that runs; `ways` are those of `bench.licences`, by their titles."""
-    tenant_id = asyncio.run(consented(world))
-    taken: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-    for run in range(runs + 1):
-        for name, way in ways.items():
-            found = json.loads(output_of(["-m", "bench.licences", way, world.parts["settings"], tenant_id]))
-            if run:
-                taken[name].append(found)
+        tenant_id = asyncio.run(consented(world))
+        taken: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+        for run in range(runs + 1):
+            for name, way in WAYS.items():
+                with _lending(folder) if way == "models" else packaged(folder, app):
+                    told = output_of(["-m", "bench.licences", way, world.parts["settings"], tenant_id])
+                if run:
+                    taken[name].append(json.loads(told))
     return [_read(name, found) for name, found in taken.items()]
+
+
+def packaged(folder: Path, app: Path) -> AbstractContextManager[None]:
+    """Processes take libraries from `app`, where it brings some; what it leaves out is not lent to them."""
+    left_out = {name.replace("-", "_") for name in LEFT_OUT.keys() - OF_THE_HOST}
+    return _lending(folder, left_out, str(app / SITE))
+
+
+def _lending(folder: Path, left_out: Collection[str] = (), *path: str) -> AbstractContextManager[None]:
+    """Processes find none of `left_out`, nor what only our tools need."""
+    missing = folder / f"missing-{len(left_out)}"
+    missing.mkdir(exist_ok=True)
+    for name in OF_THE_TOOLS.union(left_out):
+        (missing / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')\n")
+    return environment(PYTHONPATH=os.pathsep.join([str(missing), *path]))
 
 
 async def consented(world: World) -> str:

@@ -21,6 +21,9 @@ LEFT_OUT = {
     "msal-extensions": "azure-identity's",
     "dnspython": "email-validator's look-up of mail servers, which is never asked for",
     "opentelemetry-sdk": "required by kiota, which imports the API only; nothing is traced",
+    "h2": "HTTP/2 of httpx, which has to be asked for and is not",
+    "hpack": "h2's",
+    "hyperframe": "h2's",
     "pycparser": "for building with cffi, not for running",
 }
 PRUNED = "msgraph"

@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from adapters import deadline
 from adapters.assets import Asset, Assets
 from adapters.rendering import Rendering
+from association.dataclass import dataclass
 from association.errors import SettingsIncompleteError
 from association.keys import Keys
 from association.ports import Ports

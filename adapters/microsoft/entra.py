@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from adapters.deadline import seconds_left
-from adapters.microsoft.ahead import SIGN_IN, import_libraries
+from adapters.microsoft.ahead import GRAPH, SIGN_IN, import_later, import_libraries
 from adapters.microsoft.answers import refusal
 from adapters.microsoft.credential import Credential
 from adapters.microsoft.id_token import IdTokens, roles_of
@@ -129,6 +129,7 @@ class Entra:
 
     async def _once(self, call: Callable[..., T], *arguments: Any) -> T:
         import_libraries(SIGN_IN)
+        import_later(0.0, GRAPH)  # while Microsoft answers: whoever signs in is looked up in Graph next
         try:
             async with asyncio.timeout(seconds_left(LONGEST_SECONDS)):
                 return await self._threads.call(call, *arguments)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -86,8 +86,8 @@ def _read(hint: type, stored: Any) -> Any:
 
 
 @cache
-def _hints(cls: type) -> dict[str, type]:
-    return {name: _without_none(hint) for name, hint in get_type_hints(cls).items()}
+def _hints(cls: "type[DataclassInstance]") -> dict[str, type]:
+    return {item.name: _without_none(item.type) for item in fields(cls)}
 
 
 def _without_none(hint: Any) -> Any:

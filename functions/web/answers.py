@@ -1,9 +1,9 @@
 """What pages and support's view say of Microsoft's answers, of who is still there, of failed mails."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from association.answer import Answer
+from association.dataclass import dataclass
 from association.facts import Facts
 from functions import services
 

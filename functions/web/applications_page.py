@@ -1,9 +1,9 @@
 """What fills the page of the further applications: each with its standing, and the next one in full."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from association.dataclass import dataclass
 from association.further_applications import FurtherApplication
 from association.grants import Standing, grant_of, standing
 from association.steps import Cause, Progress

@@ -5,13 +5,14 @@ one browser do not disturb each other.
 """
 
 import hmac
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import azure.functions as func
 
+from association.dataclass import dataclass
 from association.errors import FormForgedError, RequestInvalidError
 from association.keys import Keys
 from association.session import IDLE, Session, from_plain, to_plain

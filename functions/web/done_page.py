@@ -1,10 +1,10 @@
 """What fills the last page: what works now, the share link, who was told."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from association.dataclass import dataclass
 from association.facts import Record
 from association.grants import Standing, missing_applications, standing
 from association.links import share_token

@@ -1,12 +1,12 @@
 """Which page an association's visitor sees, and what fills it. One table; nothing is decided twice."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
 
 from association.acceptance import CODE_LIFETIME, is_code_live, tries_left
+from association.dataclass import dataclass
 from association.organisation import organisation
 from association.progress import current_checks, progress
 from association.steps import Cause, Progress, Step

@@ -1,10 +1,9 @@
 """Who stands at an association's page: with the link's visit, with a session, or with neither."""
 
-from dataclasses import dataclass
-
 import azure.functions as func
 
 from association.administrator import is_administrator
+from association.dataclass import dataclass
 from association.errors import (
     LinkExpiredError,
     LinkRevokedError,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from sandbox.host.indexing import IndexedFunction, IndexingError
 _PARAMETER = re.compile(
     r"\{(?P<star>\*{0,2})(?P<name>\w+)(?P<rules>(?::\w+(?:\([^)]*\))?)*)(?:=(?P<default>[^{}?]*))?(?P<optional>\??)\}"
 )
+Rules = dict[str, tuple[Callable[[str], bool], ...]]
 _RULE = re.compile(r":(\w+)(?:\(([^)]*)\))?")
 
 
@@ -27,7 +29,7 @@ class Route:
     function: IndexedFunction
     methods: frozenset[str]
     pattern: re.Pattern[str]
-    rules: dict[str, tuple[Callable[[str], bool], ...]]
+    rules: Rules
     defaults: dict[str, str]
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
@@ -87,16 +89,19 @@ def _route(function: IndexedFunction, prefix: str) -> Route:
     template = "/".join(
         part.strip("/") for part in (prefix, function.trigger.get("route") or "") if part.strip("/")
     )
-    rules: dict[str, tuple[Callable[[str], bool], ...]] = {}
+    methods = frozenset(str(method).upper() for method in function.trigger.get("methods") or ())
+    return Route(function, methods, *_read(template))
+
+
+@cache
+def _read(template: str) -> tuple[re.Pattern[str], Rules, dict[str, str]]:
+    rules: Rules = {}
     defaults: dict[str, str] = {}
     pattern = "".join(_segment(segment, rules, defaults) for segment in template.split("/") if segment)
-    methods = frozenset(str(method).upper() for method in function.trigger.get("methods") or ())
-    return Route(function, methods, re.compile(pattern + "/?", re.IGNORECASE | re.DOTALL), rules, defaults)
+    return re.compile(pattern + "/?", re.IGNORECASE | re.DOTALL), rules, defaults
 
 
-def _segment(
-    segment: str, rules: dict[str, tuple[Callable[[str], bool], ...]], defaults: dict[str, str]
-) -> str:
+def _segment(segment: str, rules: Rules, defaults: dict[str, str]) -> str:
     pattern, end = "", 0
     may_be_absent = False
     for parameter in _PARAMETER.finditer(segment):

@@ -24,7 +24,8 @@ from tests.model.world import World
 
 SPANS = (20, 20, 120, 120, 660, 960, 960, 1900, 32_400, 2_700_000)
 FATAL = ("transact associations", "insert claims", "smtp", "send mail", "replace flows")
-CHANCE = st.randoms(use_true_random=True)
+# Not integers: hypothesis draws small ones again and again, and equal seeds make equal choices.
+CHANCE = st.binary(min_size=8, max_size=8).map(Random)
 YIELDING = ("transact associations", "transact associations", "replace flows", "replace associations")
 FIRST_ORDERS = ((0,), (0, 1), (0, 1), (0, 3), (1, 3), (0, 4))
 

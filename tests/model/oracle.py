@@ -5,20 +5,27 @@ that made the change. Nothing here asks the product's own rules.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.storage.associations import TABLE as ASSOCIATIONS
 from adapters.storage.associations import Associations
 from adapters.storage.claims import ROW_KEY
+from adapters.storage.claims import TABLE as CLAIMS
 from adapters.storage.entities import to_value
+from adapters.storage.flows import ROW_KEY as FLOW
+from adapters.storage.flows import TABLE as FLOWS
 from association.facts import AcceptedBy, Record
 from association.partition import Prerequisite, Result
 from association.prerequisites import GLOBAL_ADMINISTRATOR
-from association.rows import Claim
+from association.rows import Claim, Flow, FlowStatus
 from tests.memory import ROLES
 from tests.model.changes import grows, keeps, starts_anew, was_told, wrong
 from tests.model.stage import PRESENT, Worker
 from tests.model.world import World
 
 FLOW_LASTS = timedelta(minutes=15)
+STEPS_OF_A_FLOW = (
+    (None, FlowStatus.OPEN),
+    (FlowStatus.OPEN, FlowStatus.CONSUMING),
+    (FlowStatus.CONSUMING, FlowStatus.DONE),
+)
 OF_A_LEG = ("signed_in", "consent_returned", "application_returned", "checked", "bound")
 
 
@@ -35,7 +42,10 @@ class Watch:
         worker = PRESENT.get()
         token = PRESENT.set(None)
         try:
-            if table != ASSOCIATIONS:
+            if table == FLOWS:
+                await self._flow(partition_key)
+                return
+            if table == CLAIMS:
                 row = await self._world.tables.inner.get(table, partition_key, ROW_KEY)
                 self._world.claims[partition_key] = to_value(Claim, row) if row else None
                 return
@@ -49,6 +59,16 @@ class Watch:
                 self._world.broken.append(f"{what} ({partition_key[:6]} v{record.facts.version}, {name})")
         finally:
             PRESENT.reset(token)
+
+    async def _flow(self, state_hash: str) -> None:
+        """A flow is begun, consumed and done with once each."""
+        row = await self._world.tables.inner.get(FLOWS, state_hash, FLOW)
+        if row is None:
+            return
+        status = to_value(Flow, row).status
+        if (self._world.flows.get(state_hash), status) not in STEPS_OF_A_FLOW:
+            self._world.broken.append(f"a flow is {status} that was {self._world.flows.get(state_hash)}")
+        self._world.flows[state_hash] = status
 
     def _judge(self, worker: Worker | None, before: Record | None, after: Record) -> Iterator[str]:
         yield from grows(before, after)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from adapters.storage.associations import TABLE as ASSOCIATIONS
 from adapters.storage.claims import TABLE as CLAIMS
 from adapters.storage.entities import Row
+from adapters.storage.flows import TABLE as FLOWS
 from adapters.storage.tables import Operation, Tables
 from association.rows import Task
 from tests.model.rows import MemoryTables
@@ -68,7 +69,7 @@ class WatchedTables:
     async def _write(self, kind: str, table: str, partition_key: str, write: Callable[[], Awaitable[T]]) -> T:
         async def act() -> T:
             written = await write()
-            if self.seen and table in (ASSOCIATIONS, CLAIMS):
+            if self.seen and table in (ASSOCIATIONS, CLAIMS, FLOWS):
                 await self.seen(table, partition_key)
             return written
 

@@ -23,7 +23,7 @@ from adapters.storage.row_keys import escape
 from association.facts import Record
 from association.keys import Keys
 from association.ports import Ports
-from association.rows import Claim
+from association.rows import Claim, FlowStatus
 from association.settings import Settings
 from functions import background, services
 from tests.memory import NOW, SETTINGS, Clock, Credential, Portal
@@ -89,6 +89,7 @@ class World:
         self.claims: dict[str, Claim | None] = {}
         self.deaths: dict[str, int] = {}
         self.told: set[tuple[str, str]] = set()
+        self.flows: dict[str, FlowStatus] = {}
         self.broken: list[str] = []
         self.judged_mails = 0
         self.browsers = [

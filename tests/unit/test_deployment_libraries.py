@@ -109,6 +109,10 @@ def test_what_is_left_out_is_imported_only_where_nothing_of_ours_arrives() -> No
         "azure/core/rest/_aiohttp",
         # imported when mail servers are to be looked up
         "email_validator/deliverability",
+        # imported by urllib3 when HTTP/2 is switched on; by httpcore guarded, with a stand-in
+        "urllib3/http2/connection",
+        "httpcore/_async/http2",
+        "httpcore/_sync/http2",
         # guarded: it goes on without; and what is run to report a defect of requests
         "requests/__init__",
         "requests/help",

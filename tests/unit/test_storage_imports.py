@@ -7,7 +7,7 @@ import sys
 import adapters.storage
 
 HEAVY = {"azure", "requests", "urllib3", "cryptography", "msal", "msgraph", "aiohttp", "httpx"}
-ALLOWED = {f"association{name}" for name in ("", ".facts", ".partition", ".rows", ".errors")}
+ALLOWED = {f"association{name}" for name in ("", ".dataclass", ".facts", ".partition", ".rows", ".errors")}
 
 
 def modules_after_import() -> set[str]:
