@@ -26,6 +26,8 @@ if (handOver) {
 const refreshing = document.querySelector("[data-refresh]");
 if (refreshing) {
   setInterval(() => {
-    if (document.visibilityState === "visible") location.reload();
+    // what somebody has opened to read, or to pass on, is not shut under their eyes
+    const reading = document.querySelector("main details[open]");
+    if (document.visibilityState === "visible" && !reading) location.reload();
   }, Number(refreshing.dataset.refresh) * 1000);
 }

@@ -13,6 +13,7 @@ from tests.browser.way import SPREADING_SECONDS
 from tests.walks.browser import CATALOGUES
 from tests.walks.world import World, running_world
 
+REFRESH_MILLISECONDS = 5_000
 REFRESHED_MILLISECONDS = 20_000
 
 
@@ -29,6 +30,17 @@ def test_the_waiting_page_goes_on_by_itself_with_and_without_javascript(
         world.advance_microsoft(SPREADING_SECONDS)
         for page in (scripted, plain):
             is_headed(page, "prerequisites.ready", milliseconds=REFRESHED_MILLISECONDS)
+
+
+def test_what_somebody_reads_is_not_shut_by_the_waiting_page(world: World, chromium: Browser) -> None:
+    waiting = replace(arrive(world, "applications-awaited", "fr"), scripted=True)
+    with opened(chromium, waiting, "fr") as page:
+        page.evaluate("window.stays = true")
+        page.locator("main details > summary").last.click()
+        page.wait_for_timeout(REFRESH_MILLISECONDS + 1000)
+        assert page.evaluate("window.stays")
+        with page.expect_event("load", timeout=REFRESHED_MILLISECONDS):
+            page.locator("main details > summary").last.click()
 
 
 def test_a_reference_is_copied_and_said_to_be(world: World, chromium: Browser) -> None:
