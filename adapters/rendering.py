@@ -61,6 +61,11 @@ class Rendering:
         }
         return self._catalogue(language)[key].format(**shown)
 
+    def is_same_day(self, one: datetime, other: datetime) -> bool:
+        """Whether two aware moments are on one day where the texts are read."""
+        zone = ZoneInfo(TIME_ZONE)
+        return one.astimezone(zone).date() == other.astimezone(zone).date()
+
     def has(self, key: str) -> bool:
         """Whether the catalogues hold `key`; they hold the same ones."""
         return key in self._catalogue(LANGUAGES[0])

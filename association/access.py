@@ -1,16 +1,18 @@
 """App-only access to a tenant: read, noted, and looked for again while Microsoft spreads the consent (R2).
 
-What proves consent is access that works: a fresh app-only token of that tenant with the roles we need.
+What proves consent is access that works: a fresh app-only token of that tenant with the roles we need, and
+Graph letting us in with it. What can't be read proves nothing, neither way.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from association.answer import SAYS_NOTHING_OF_THE_TENANT
 from association.changes import Decide, change, changed
 from association.facts import Change, Facts, Record
-from association.grants import is_awaited
-from association.looks import FIRST_LOOK, look_on, stamp
-from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
+from association.grants import is_awaited, is_looked_for
+from association.looks import FIRST_LOOK, look_on, looked, stamp
+from association.microsoft_errors import MICROSOFT_ERRORS, MicrosoftError, MicrosoftRefusedError
 from association.news import bring_news
 from association.partition import Event
 from association.ports import Ports
@@ -20,37 +22,44 @@ REQUIRED_ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
 
 
 async def read_access(ports: Ports, tenant_id: str) -> bool:
-    """Whether a fresh app-only token of the tenant holds the required roles.
+    """Whether a fresh app-only token of the tenant holds the required roles, and Graph takes it already.
 
     Raises MicrosoftUnavailableError or MicrosoftRefusedError when the answer says nothing of the tenant.
     """
     try:
-        return (await ports.entra.app_roles(tenant_id)) >= REQUIRED_ROLES
+        if not (await ports.entra.app_roles(tenant_id)) >= REQUIRED_ROLES:
+            return False
+        return await ports.graph.lets_in(tenant_id)
     except MicrosoftRefusedError as error:
         if error.answer in SAYS_NOTHING_OF_THE_TENANT:
             raise
         return False
 
 
-async def has_access(ports: Ports, tenant_id: str) -> bool:
-    """Whether access has been seen to work; False where that couldn't be read, too."""
+async def has_access(ports: Ports, tenant_id: str) -> bool | None:
+    """Whether access has been seen to work; None where that couldn't be read."""
     try:
         return await read_access(ports, tenant_id)
-    except (MicrosoftRefusedError, MicrosoftUnavailableError):
-        return False
+    except MICROSOFT_ERRORS:
+        return None
 
 
 async def look_for_access(ports: Ports, task: Task) -> None:
     """The background's turn: look once, and come back later while Microsoft is still spreading the news.
 
-    The last look is at the limit. However it ends, the administrator gets word.
+    The last look is at the limit, or the first after it that can be read. However it ends, the administrator
+    gets word.
     """
     record = await ports.associations.read(task.association_id)
     if record is None or not _is_due(record.facts, task) or record.facts.consented_at is None:
         return
-    is_there = await has_access(ports, record.facts.tenant_id)
-    if not is_there and is_awaited(record.facts, ports.now()):
-        await look_on(ports, task, record.facts.consented_at, _counting(ports, task))
+    consented_at, unread = record.facts.consented_at, None
+    try:
+        is_there = await read_access(ports, record.facts.tenant_id)
+    except MICROSOFT_ERRORS as error:
+        is_there, unread = False, error
+    if not is_there and is_looked_for(consented_at, ports.now() if unread else None, ports.now()):
+        await look_on(ports, task, consented_at, _counting(ports, task, unread), unread)
         return
     await bring_news(ports, task.association_id)
     if is_there:
@@ -97,10 +106,10 @@ async def note_access_lost(ports: Ports, record: Record, tenant_id: str) -> Reco
 
     def decide(current: Record) -> Change | None:
         facts = current.facts
-        if facts.tenant_id != tenant_id or is_awaited(facts, now):
+        if facts.tenant_id != tenant_id or is_awaited(replace(facts, access_unread_at=None), now):
             return None
         event = Event(what="access_missing", at=now, by="microsoft", new=tenant_id)
-        return changed(current, event, access_proven_at=None, access_lost_at=now)
+        return changed(current, event, access_proven_at=None, access_lost_at=now, access_unread_at=None)
 
     return await change(ports, record.facts.association_id, decide, record)
 
@@ -119,19 +128,19 @@ async def _note_overdue(ports: Ports, record: Record, task: Task) -> None:
         if not _is_due(current.facts, task):
             return None
         event = Event(what="access_missing", at=now, by="microsoft", new=current.facts.tenant_id)
-        return changed(current, event, access_lost_at=now)
+        return changed(current, event, access_lost_at=now, access_unread_at=None)
 
     await change(ports, task.association_id, decide, record)
 
 
-def _counting(ports: Ports, task: Task) -> Decide:
-    looks, now = task.attempt + 1, ports.now()
+def _counting(ports: Ports, task: Task, unread: MicrosoftError | None) -> Decide:
+    looks = task.attempt + 1
+    event = looked(ports, "access", looks, unread)
 
     def count(record: Record) -> Change | None:
         if not _is_due(record.facts, task):
             return None
-        event = Event(what="looked", at=now, by="service", old="access", new=str(looks))
-        return changed(record, event, looks=looks)
+        return changed(record, event, looks=looks, access_unread_at=event.at if unread else None)
 
     return count
 
@@ -143,4 +152,5 @@ def _proven(facts: Facts, now: datetime) -> dict[str, object]:
         "consent_refusal": "",
         "access_proven_at": now,
         "access_lost_at": None,
+        "access_unread_at": None,
     }

@@ -20,6 +20,9 @@ from association.session import Session, is_about
 from association.sign_in import note_departure
 from association.trouble import raise_trouble
 
+# What a returned consent came to, as the history tells it.
+CAME_TO = {True: "access_proven", False: "access_awaited", None: "access_unread"}
+
 
 def require_accepted(record: Record, session: Session) -> None:
     """Nothing goes on for somebody else's sign-in, or for a tenant that nobody accepted.
@@ -54,10 +57,10 @@ async def complete_consent(
     granted, tenant = answer.get("admin_consent", ""), answer.get("tenant", "")
     if granted.lower() != "true" or tenant.lower() != flow.tenant_id:
         raise AccountChangedError(f"association_id={flow.association_id} leg=consent")
-    is_proven, now = await has_access(ports, flow.tenant_id), ports.now()
-    if not is_proven:
+    is_there, now = await has_access(ports, flow.tenant_id), ports.now()
+    if not is_there:
         await look_later(ports, flow.association_id, now, 0, SAFETY_DELAY)
-    record = await _note_consent(ports, flow, is_proven, now, read)
+    record = await _note_consent(ports, flow, is_there, now, read)
     await keep_looking_for_access(ports, record)
     return record
 
@@ -88,7 +91,7 @@ async def _note_refusal(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> 
 
 
 async def _note_consent(
-    ports: Ports, flow: Flow, is_proven: bool, now: datetime, read: Record | None
+    ports: Ports, flow: Flow, is_there: bool | None, now: datetime, read: Record | None
 ) -> Record:
     def decide(record: Record) -> Change:
         facts = record.facts
@@ -98,12 +101,15 @@ async def _note_consent(
             at=now,
             actor=facts.account,
             old="",
-            new="access_proven" if is_proven else "access_awaited",
+            new=CAME_TO[is_there],
         )
         noted: dict[str, object] = {"left_at": None, "left_leg": ""}
         if facts.tenant_id == flow.tenant_id:
             noted |= {"consented_at": now, "consent_refused_at": None, "consent_refusal": ""}
-            noted |= {"access_proven_at": now if is_proven else None, "access_lost_at": None, "looks": 0}
+            # one that couldn't be read takes nothing back
+            proven_at = facts.access_proven_at if is_there is None else now if is_there else None
+            noted |= {"access_proven_at": proven_at, "access_lost_at": None, "looks": 0}
+            noted["access_unread_at"] = now if is_there is None and proven_at is None else None
         return changed(record, event, **noted)
 
     return await change(ports, flow.association_id, decide, read)

@@ -70,6 +70,7 @@ class Facts:
     consent_refusal: str = ""
     access_proven_at: datetime | None = None
     access_lost_at: datetime | None = None
+    access_unread_at: datetime | None = None
     looks: int = 0
 
     conflict_at: datetime | None = None

@@ -9,6 +9,8 @@ from association.partition import Grant
 
 # Entra's directory is eventually consistent; past this, waiting longer has stopped being the answer.
 PROPAGATION_LIMIT = timedelta(minutes=15)
+# What can't be read at the limit tells nothing of the tenant: it is looked for as long as an outage may last.
+UNREAD_LIMIT = timedelta(days=1)
 
 
 class Standing(StrEnum):
@@ -23,13 +25,17 @@ class Standing(StrEnum):
 
 
 def is_awaited(facts: Facts, now: datetime) -> bool:
-    """Whether consent has been given so recently that access may still be on its way."""
-    return (
-        facts.access_proven_at is None
-        and facts.access_lost_at is None
-        and facts.consented_at is not None
-        and now - facts.consented_at <= PROPAGATION_LIMIT
-    )
+    """Whether consent has been given so recently that access may still be on its way, or it couldn't be read
+    whether it has come.
+    """
+    if facts.access_proven_at or facts.access_lost_at or facts.consented_at is None:
+        return False
+    return is_looked_for(facts.consented_at, facts.access_unread_at, now)
+
+
+def is_looked_for(consented_at: datetime, unread_at: datetime | None, now: datetime) -> bool:
+    """Whether what that consent gives is still looked for; `unread_at` is when it could not be read last."""
+    return now - consented_at <= (UNREAD_LIMIT if unread_at else PROPAGATION_LIMIT)
 
 
 def grant_of(record: Record, application: FurtherApplication) -> Grant | None:
@@ -64,7 +70,7 @@ def is_on_its_way(record: Record, application: FurtherApplication, now: datetime
 
 def _may_still_come(grant: Grant, now: datetime) -> bool:
     """A refusal is noted without the consent before it."""
-    return grant.consented_at is not None and now - grant.consented_at <= PROPAGATION_LIMIT
+    return grant.consented_at is not None and is_looked_for(grant.consented_at, grant.unread_at, now)
 
 
 def missing_applications(

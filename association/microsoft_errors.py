@@ -1,5 +1,7 @@
 """What goes wrong at Microsoft's, as association/errors.py has it for everything else."""
 
+from typing import Any
+
 from association.answer import Answer
 from association.errors import AssociationError
 
@@ -11,6 +13,11 @@ class MicrosoftUnavailableError(AssociationError):
     """
 
     code = "microsoft_unavailable"
+    correlation_id = ""
+
+    def __init__(self, detail: str = "", *, retry_after: int = 0, **values: Any) -> None:
+        super().__init__(detail, retry_after=retry_after, **values)
+        self.answer: Answer = values.get("answer", Answer.UNAVAILABLE)
 
 
 class MicrosoftRefusedError(AssociationError):
@@ -29,3 +36,8 @@ class MicrosoftRefusedError(AssociationError):
         self.answer = answer
         self.number = number
         self.correlation_id = correlation_id
+
+
+MicrosoftError = MicrosoftRefusedError | MicrosoftUnavailableError
+# What a call of Microsoft raises.
+MICROSOFT_ERRORS = (MicrosoftRefusedError, MicrosoftUnavailableError)

@@ -1,8 +1,9 @@
 """The mail worker: what the outbox holds is sent once, and what can't be sent says why.
 
 A mail is leased, sent, and noted as sent. A crash between the server's acceptance and our note may repeat
-it, with the same Message-ID. After a failure the row says until when it rests, whatever message asks for it
-in between; after five it becomes `failed` and blocks no other.
+it, with the same Message-ID; so may storage that takes the note in none of several attempts. After a failure
+the row says until when it rests, whatever message asks for it in between; after five it becomes `failed` and
+blocks no other.
 """
 
 from contextlib import suppress
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from association.acceptance import CODE_LIFETIME
 from association.changes import change, changed
-from association.errors import MailRefusedError, StorageUnavailableError
+from association.errors import ConcurrentChangeError, MailRefusedError, StorageUnavailableError
 from association.facts import Change, Record
 from association.links import is_link_live, mailed_token, share_token
 from association.news import is_still_so
@@ -25,7 +26,7 @@ from association.rows import Task
 # longer than a slow mail server may take over all steps of its dialogue
 LEASE = timedelta(minutes=3)
 MOST_ATTEMPTS = 5
-MOST_NOTES = 3
+MOST_NOTES = 5
 BACK_OFF = (30, 300, 1800, 7200)
 # Word of the way.
 NEWS = ("ready", "late")
@@ -37,6 +38,10 @@ FOR_GOOD = ("address_erased", "link_ended", "overtaken", "content_gone")
 
 async def deliver(ports: Ports, task: Task) -> None:
     """Send the mail that `task` names if it is still due; do nothing otherwise."""
+    # read before the lease counts an attempt: what storage does not answer says nothing of the mail
+    record = await ports.associations.read(task.association_id)
+    if record is None or not _is_open(record.outbox.get(task.key)):
+        return
     now = ports.now()
     mail = await ports.associations.lease_mail(task.association_id, task.key, now=now, until=now + LEASE)
     if mail is None:
@@ -46,9 +51,7 @@ async def deliver(ports: Ports, task: Task) -> None:
         # the last attempt ended with neither success nor refusal: a worker that died
         await _note(ports, task, mail, MailStatus.FAILED, mail.reason or "never_finished")
         return
-    record = await ports.associations.read(task.association_id)
-    reason = _unsendable(ports, record, mail)
-    if record is None or reason:
+    if reason := _unsendable(ports, record, mail):
         await _note(ports, task, mail, MailStatus.FAILED, reason)
         return
     try:
@@ -64,9 +67,13 @@ async def deliver(ports: Ports, task: Task) -> None:
         await _note_sent(ports, task, mail)
 
 
-def _unsendable(ports: Ports, record: Record | None, mail: Mail) -> str:
+def _is_open(mail: Mail | None) -> bool:
+    return mail is not None and mail.status in (MailStatus.DUE, MailStatus.SENDING)
+
+
+def _unsendable(ports: Ports, record: Record, mail: Mail) -> str:
     """Why the mail has no reader or nothing to say any more; "" where it has."""
-    if record is None or not _address(ports, record, mail):
+    if not _address(ports, record, mail):
         return "address_erased"
     if mail.kind in WITH_LINK and (
         mail.number != record.facts.link_number or not is_link_live(ports, record.facts)
@@ -138,7 +145,7 @@ async def _come_back(ports: Ports, task: Task) -> None:
     """Somebody else has the mail, or it rests after a failure: look again when that time is over."""
     record = await ports.associations.read(task.association_id)
     mail = record.outbox.get(task.key) if record else None
-    if mail and mail.status in (MailStatus.SENDING, MailStatus.DUE) and mail.leased_until:
+    if mail and _is_open(mail) and mail.leased_until:
         await ports.tasks.send(task, max(mail.leased_until - ports.now(), timedelta(seconds=1)))
 
 
@@ -152,9 +159,11 @@ async def _note_failure(ports: Ports, task: Task, mail: Mail, error: MailRefused
 
 
 async def _note_sent(ports: Ports, task: Task, mail: Mail) -> None:
-    """The server has the mail: what keeps us from noting it would send it again."""
+    """The server has the mail: what keeps us from noting it would send it again. Every note gives way to
+    others' changes several times; only after the last may the mail go out a second time.
+    """
     for _ in range(MOST_NOTES - 1):
-        with suppress(StorageUnavailableError):
+        with suppress(StorageUnavailableError, ConcurrentChangeError):
             return await _note(ports, task, mail, MailStatus.SENT, "")
     return await _note(ports, task, mail, MailStatus.SENT, "")
 

@@ -92,9 +92,9 @@ class Grant:
     """An `app:<key>:<tenant>` row: what one tenant has granted to one further application.
 
     `consented_at` is the redirect's word, a hint; `proven_at` is when its service principal was seen to hold
-    every required role. `missing` names the roles it lacked when it was last looked at, `looks` is how often
-    the background has looked in vain since the consent. `waived_at` is when support decided that this tenant
-    need not grant it.
+    every required role. `missing` names the roles it lacked when it was last read, `unread_at` is when that
+    could not be read, if nothing could since; `looks` is how often the background has looked in vain since
+    the consent. `waived_at` is when support decided that this tenant need not grant it.
     """
 
     key: str
@@ -105,6 +105,7 @@ class Grant:
     refusal: str = ""
     proven_at: datetime | None = None
     missing: str = ""
+    unread_at: datetime | None = None
     looks: int = 0
     waived_at: datetime | None = None
 

@@ -105,6 +105,7 @@ class Graph(Protocol):
     async def application_roles(
         self, tenant_id: str, client_ids: Collection[str]
     ) -> Mapping[str, frozenset[str]]: ...
+    async def lets_in(self, tenant_id: str) -> bool: ...
 
 
 class Portal(Protocol):

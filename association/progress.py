@@ -138,16 +138,17 @@ def _checks(record: Record, applications: tuple[FurtherApplication, ...]) -> _Po
     facts, checks = record.facts, current_checks(record)
     proven_at = facts.access_proven_at or facts.created_at
     step, administrator = Step.PREREQUISITES, Who.ADMINISTRATOR
+    if is_proven(record) and applications:
+        return None
+    if facts.left_at:
+        # to be shown again, whatever the checks had found
+        return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
     failed = [check.at for check in checks if check.result is Result.FAILED]
     if failed:
         return _blocked(step, Cause.CHECKS_FAILED, administrator, min(failed))
     unread = [check.at for check in checks if check.result is Result.UNKNOWN]
     if unread:
         return _blocked(step, Cause.CHECKS_UNKNOWN, administrator, min(unread))
-    if is_proven(record) and applications:
-        return None
-    if facts.left_at:
-        return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
     return _Position(step, Cause.CHECKS_TO_RUN, administrator, proven_at)
 
 

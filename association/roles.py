@@ -10,9 +10,9 @@ from datetime import datetime
 from association.changes import Decide, change, changed
 from association.facts import Change, Record
 from association.further_applications import FurtherApplication, find_application
-from association.grants import grant_of, is_on_its_way
-from association.looks import FIRST_LOOK, look_on, stamp
-from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
+from association.grants import grant_of, is_looked_for, is_on_its_way
+from association.looks import FIRST_LOOK, look_on, looked, stamp
+from association.microsoft_errors import MICROSOFT_ERRORS, MicrosoftError
 from association.news import bring_news
 from association.partition import Event, Grant
 from association.ports import Ports
@@ -29,23 +29,24 @@ async def read_roles(
         return {}
     try:
         return await ports.graph.application_roles(tenant_id, [each.client_id for each in applications])
-    except (MicrosoftRefusedError, MicrosoftUnavailableError):
+    except MICROSOFT_ERRORS:
         return None
 
 
 def seen(record: Record, application: FurtherApplication, found: ClientRoles | None, now: datetime) -> Grant:
     """The application's row after `found` was read of the signed-in tenant at `now`; None, where it
-    could not be read, takes nothing back.
+    could not be read, takes nothing back and settles nothing.
     """
     before = grant_of(record, application) or Grant(
         key=application.key, tenant_id=record.facts.present_tenant_id, at=now
     )
-    if found is None and before.proven_at:
-        return before
-    if not is_held(application, found or {}):
-        missing = application.roles - (found or {}).get(application.client_id, frozenset())
-        return replace(before, at=now, proven_at=None, missing=" ".join(sorted(missing)))
-    return replace(before, at=now, proven_at=before.proven_at or now, missing="", refused_at=None, refusal="")
+    if found is None:
+        return before if before.proven_at else replace(before, at=now, unread_at=now)
+    read = replace(before, at=now, unread_at=None)
+    if not is_held(application, found):
+        missing = application.roles - found.get(application.client_id, frozenset())
+        return replace(read, proven_at=None, missing=" ".join(sorted(missing)))
+    return replace(read, proven_at=before.proven_at or now, missing="", refused_at=None, refusal="")
 
 
 def is_held(application: FurtherApplication, found: ClientRoles) -> bool:
@@ -74,22 +75,28 @@ def look_task(association_id: str, key: str, consented_at: datetime, looks: int 
 async def look_for_grant(ports: Ports, task: Task) -> None:
     """The background's turn: look once at the application that `task` names; come back while it may come.
 
-    The last look is at the limit. However it ends, the administrator gets word.
+    The last look is at the limit, or the first after it that can be read. However it ends, the administrator
+    gets word.
     """
     record = await ports.associations.read(task.association_id)
     application = find_application(ports.settings.applications, task.key.partition(".")[0])
     grant = _due(record, application, task) if record and application else None
     if not (record and application and grant and grant.consented_at):
         return
-    found = await read_roles(ports, grant.tenant_id, (application,))
+    found, unread = None, None
+    try:
+        found = await ports.graph.application_roles(grant.tenant_id, [application.client_id])
+    except MICROSOFT_ERRORS as error:
+        unread = error
+    count = _counting(ports, application, task, found, unread)
     if found is not None and seen(record, application, found, ports.now()).proven_at:
         await bring_news(ports, task.association_id)
         await _note_seen(ports, record, application, found, task)
-    elif is_on_its_way(record, application, ports.now()):
-        await look_on(ports, task, grant.consented_at, _counting(ports, application, task))
+    elif is_looked_for(grant.consented_at, ports.now() if unread else None, ports.now()):
+        await look_on(ports, task, grant.consented_at, count, unread)
     else:
         await bring_news(ports, task.association_id)
-        await change(ports, task.association_id, _counting(ports, application, task))
+        await change(ports, task.association_id, count)
 
 
 def _due(record: Record, application: FurtherApplication, task: Task) -> Grant | None:
@@ -100,15 +107,23 @@ def _due(record: Record, application: FurtherApplication, task: Task) -> Grant |
     return grant if task.key == f"{grant.key}.{stamp(grant.consented_at)}" else None
 
 
-def _counting(ports: Ports, application: FurtherApplication, task: Task) -> Decide:
-    looks, now = task.attempt + 1, ports.now()
+def _counting(
+    ports: Ports,
+    application: FurtherApplication,
+    task: Task,
+    found: ClientRoles | None,
+    unread: MicrosoftError | None,
+) -> Decide:
+    looks = task.attempt + 1
+    event = looked(ports, application.key, looks, unread)
 
     def count(record: Record) -> Change | None:
-        grant = _due(record, application, task)
-        if grant is None:
+        if _due(record, application, task) is None:
             return None
-        event = Event(what="looked", at=now, by="service", old=application.key, new=str(looks))
-        return replace(changed(record, event), grants=(replace(grant, looks=looks),))
+        return replace(
+            changed(record, event),
+            grants=(replace(seen(record, application, found, event.at), looks=looks),),
+        )
 
     return count
 

@@ -104,7 +104,7 @@ async def complete_sign_in(
         refusal = ports.entra.refusal(answer)
         await _note_refusal(ports, flow, refusal)
         raise_trouble(refusal)
-        raise SignInRefusedError(str(refusal), answer=refusal.answer)
+        raise SignInRefusedError(str(refusal), answer=refusal.answer) from refusal
     identity = await ports.entra.redeem(flow.authority, flow.msal, answer)
     if flow.authority not in (ANY_ORGANISATION, identity.tenant_id):
         raise AccountChangedError(f"association_id={flow.association_id} leg=sign_in")
@@ -225,6 +225,7 @@ def _signed_in(
             "consent_refusal": "",
             "access_proven_at": None,
             "access_lost_at": None,
+            "access_unread_at": None,
             "conflict_at": None,
         }
     if expected:

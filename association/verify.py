@@ -6,6 +6,7 @@ and a delegated token of their own stand behind the result (rule S1). What can't
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,9 +23,9 @@ from association.associate import bind
 from association.changes import SAFETY_DELAY, change, changed
 from association.consent import require_accepted
 from association.dataclass import dataclass
-from association.errors import AccountChangedError, IdTokenInvalidError, SignInRefusedError
+from association.errors import AccountChangedError, AssociationError, IdTokenInvalidError, SignInRefusedError
 from association.facts import AcceptedBy, Change, Facts, Record
-from association.grants import grant_of, is_awaited, missing_applications
+from association.grants import grant_of, missing_applications
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
 from association.microsoft_errors import MicrosoftRefusedError
@@ -35,7 +36,7 @@ from association.progress import is_proven
 from association.roles import ClientRoles, keep_looking, read_roles, seen
 from association.rows import Flow, Leg
 from association.session import Session
-from association.sign_in import note_departure
+from association.sign_in import note_departure, note_return
 from association.trouble import raise_trouble
 
 OLDEST_ID_TOKEN = timedelta(minutes=10)
@@ -52,17 +53,31 @@ async def recheck(ports: Ports, record: Record, session: Session) -> Departure |
     if await read_access(ports, session.tenant_id):
         record = await note_access(ports, record, session.tenant_id)
         return await confirm(ports, record, session.tenant_id, session.object_id)
-    if not is_awaited(record.facts, ports.now()):
-        await note_access_lost(ports, record, session.tenant_id)
+    await note_access_lost(ports, record, session.tenant_id)
     return None
 
 
 async def confirm(
     ports: Ports, record: Record, tenant_id: str, object_id: str, *, silent: bool = True
 ) -> Departure:
-    """Begin the leg that shows the person again, by the name under which they signed in."""
+    """Begin the leg that shows the person again, by the name under which they signed in.
+
+    Microsoft holds silent visits, too, so the departure is noted: while the flow is written, since rule P3
+    has no round trip left for it. Raises MicrosoftUnavailableError.
+    """
     username = record.person(record.facts.account).username
-    return await begin_confirm(ports, record, tenant_id, object_id, username, silent=silent)
+    begun, noted = await asyncio.gather(
+        begin_confirm(ports, record, tenant_id, object_id, username, silent=silent),
+        note_departure(ports, record, Leg.CONFIRM),
+        return_exceptions=True,
+    )
+    if isinstance(noted, BaseException):
+        raise noted
+    if isinstance(begun, BaseException):
+        with suppress(AssociationError):
+            await note_return(ports, record.facts.association_id)
+        raise begun
+    return begun
 
 
 async def complete_confirm(
@@ -76,9 +91,9 @@ async def complete_confirm(
     person, SignInRefusedError when Microsoft ended the leg with an error, IdTokenInvalidError,
     LinkRevokedError, SessionMissingError, MicrosoftRefusedError, MicrosoftUnavailableError.
     """
-    if "error" in answer:
-        return await _seen_again(ports, flow, ports.entra.refusal(answer))
-    identity = await ports.entra.redeem(flow.tenant_id, flow.msal, answer)
+    identity = await _redeem(ports, flow, answer)
+    if isinstance(identity, Departure):
+        return identity
     require_same_person(flow, identity)
     if ports.now() - identity.issued_at > OLDEST_ID_TOKEN:
         raise IdTokenInvalidError("reason=too_old")
@@ -142,13 +157,32 @@ def _keeps_domain(record: Record, tenant: TenantFacts) -> bool:
     return domain in tenant.domains
 
 
-async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) -> Departure:
-    record = await ports.associations.read(flow.association_id)
-    raise_trouble(refusal)
-    if record is None or not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
+async def _redeem(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> Identity | Departure:
+    """Who was shown; or the leg once more where Microsoft asks to be seen: in its redirect or, having given a
+    code without a page, only when that is redeemed (AADSTS50076, 50079, 65001).
+    """
+    try:
+        if "error" in answer:
+            raise ports.entra.refusal(answer)
+        return await ports.entra.redeem(flow.tenant_id, flow.msal, answer)
+    except MicrosoftRefusedError as refusal:
+        departure = await _seen_again(ports, flow, refusal)
+        if departure:
+            return departure
+        if "error" not in answer:
+            raise
+        raise_trouble(refusal)
         raise SignInRefusedError(str(refusal), answer=refusal.answer) from refusal
+
+
+async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) -> Departure | None:
+    """Begin the leg again, visibly; None where that isn't what is asked for, or has been done."""
+    if not flow.is_silent or refusal.answer not in ASKS_TO_BE_SEEN:
+        return None
+    record = await ports.associations.read(flow.association_id)
+    if record is None:
+        return None
     _require_going_on(flow, record.facts)
-    record = await note_departure(ports, record, Leg.CONFIRM)
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
 

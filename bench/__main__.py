@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bench import cold_start, journey, package, support
 from bench.figures import as_markdown
 from bench.processes import compiled_in
+from deployment.__main__ import libraries
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -23,8 +24,8 @@ Tables = dict[str, Sequence["DataclassInstance"]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print: Markdown, or one JSON object."""
-    options = _options(arguments)
+    """Measure, and print: Markdown, or one JSON object. The exit code: 1 when a journey went astray."""
+    options, astray = _options(arguments), 0
     wanted = options.bench or list(BENCHES)
     if not options.json:
         print(
@@ -39,11 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 started = time.monotonic()
                 tables = BENCHES[bench](place, options.quick)
                 _tell(bench, tables, time.monotonic() - started, as_json=options.json)
-    return 0
+                astray += sum(getattr(row, "astray", 0) for rows in tables.values() for row in rows)
+    if astray:
+        print(f"{astray} journeys went astray: nothing that they are in holds", file=sys.stderr)
+    return 1 if astray else 0
 
 
 def _cold_start(folder: Path, quick: bool) -> Tables:
-    app, runs = package.shipped(folder / "package"), 3 if quick else 15
+    app, runs = package.shipped(folder / "package", libraries()), 3 if quick else 15
     for name in ("pages", "licences"):
         (folder / name).mkdir()
     return {
@@ -65,7 +69,7 @@ def _support(folder: Path, quick: bool) -> Tables:
 
 
 def _package(folder: Path, quick: bool) -> Tables:
-    return {"packages": package.measure(folder, 3 if quick else 9)}
+    return {"packages": package.measure(folder, 3 if quick else 9, libraries())}
 
 
 BENCHES: Mapping[str, Callable[[Path, bool], Tables]] = {

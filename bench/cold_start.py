@@ -23,7 +23,7 @@ from sandbox.running import running_parts
 from sandbox.storage import ROOT
 
 HELLO = ROOT / "bench" / "hello"
-# What the local host is made of itself, as the package would have no use for it.
+# What the local host is made of itself: it cannot be kept from the package, which has no use for it.
 OF_THE_HOST = {"aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist"}
 # What httpx imports for its command line, where it is there: here, for our own tools.
 OF_THE_TOOLS = {"click", "pygments", "rich"}
@@ -79,7 +79,7 @@ def measure_pages(folder: Path, app: Path, runs: int) -> list[ColdStart]:
         for run in range(runs + 1):
             for name, page in pages.items():
                 first = _asked(page, settings, cookie, log)
-                if run:  # the first of each writes its .pyc files and is not counted
+                if run:  # the first of each writes the host's .pyc files and is not counted
                     taken[name].append(first)
     return [_row(name, found, taken["hello"]) for name, found in taken.items()]
 
@@ -101,25 +101,29 @@ def measure_licences(folder: Path, app: Path, runs: int) -> list[FirstRead]:
 
 
 def packaged(folder: Path, app: Path) -> AbstractContextManager[None]:
-    """Processes take libraries from `app`, where it brings some; what it leaves out is not lent to them."""
+    """Processes take libraries and bytecode from `app`, where it brings some; of what it leaves out they find
+    only what the local host is made of.
+    """
     left_out = {name.replace("-", "_") for name in LEFT_OUT.keys() - OF_THE_HOST}
-    return _lending(folder, left_out, str(app / SITE))
+    return _lending(folder, left_out, path=[str(app / SITE)], PYTHONPYCACHEPREFIX=None)
 
 
-def _lending(folder: Path, left_out: Collection[str] = (), *path: str) -> AbstractContextManager[None]:
-    """Processes find none of `left_out`, nor what only our tools need."""
+def _lending(
+    folder: Path, left_out: Collection[str] = (), path: Sequence[str] = (), **values: str | None
+) -> AbstractContextManager[None]:
+    """Processes find none of `left_out`, nor what only our tools need, and have these variables."""
     missing = folder / f"missing-{len(left_out)}"
     missing.mkdir(exist_ok=True)
     for name in OF_THE_TOOLS.union(left_out):
         (missing / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')\n")
-    return environment(PYTHONPATH=os.pathsep.join([str(missing), *path]))
+    return environment(PYTHONPATH=os.pathsep.join([str(missing), *path]), **values)
 
 
 async def consented(world: World) -> str:
     """The id of a tenant that has walked the journey."""
     async with ClientSession() as session:
         order = await invite(world, session)
-        await Walker(session, world.origin, []).walk(order)
+        await Walker(session, world.origin).walk(order)
         return order.tenant_id
 
 

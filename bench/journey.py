@@ -11,10 +11,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, TCPConnector
+from azure.storage.queue import QueueClient
 
 from association.keys import Keys
 from association.links import link_id
@@ -22,7 +24,7 @@ from association.rows import Purpose
 from association.settings import Settings
 from bench.figures import percentile
 from bench.processes import children_of, cpu_seconds
-from bench.walker import AstrayError, Order, Walker
+from bench.walker import APPLICATIONS, AstrayError, Order, Walker
 from sandbox.parts import CUSTOMERS
 from sandbox.running import running_host, running_parts
 from sandbox.storage import ROOT
@@ -34,7 +36,7 @@ PATIENCE_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class Journeys:
     """So many at once; a page is any answer of the product, redirects too. `astray` are those that did not
-    reach the end. Times in milliseconds, processor time for each page.
+    reach the end; their pages do not count. Times in milliseconds, processor time for each page.
     """
 
     clients: int
@@ -71,11 +73,13 @@ class World:
 
 @contextmanager
 def running_world(folder: Path, app: Path = ROOT) -> Iterator[World]:
-    """The parts and a host with the product of folder `app`, without further applications."""
+    """The parts and a host with the product of folder `app`, and as many further applications as are walked
+    through.
+    """
     with running_parts(folder) as parts:
         file = Path(parts["settings"])
         settings = json.loads(file.read_text(encoding="utf-8"))
-        settings["Values"]["FURTHER_APPLICATIONS"] = "[]"
+        settings["Values"]["FURTHER_APPLICATIONS"] = json.dumps(APPLICATIONS)
         file.write_text(json.dumps(settings), encoding="utf-8")
         with running_host(file, app=app) as origin:
             yield World(origin, parts, settings)
@@ -110,13 +114,22 @@ async def invite(world: World, session: ClientSession) -> Order:
         response.raise_for_status()
     body = json.loads(CUSTOMERS.read_text(encoding="utf-8"))[0]["order"]
     body |= {"order_number": f"O-{mark}", "customer_number": f"C-{mark}", "administrator_email": account}
-    key = {"x-functions-key": world.settings["Host"]["FunctionKey"]}
-    async with session.post(f"{world.origin}/orders", json=body, headers=key) as response:
-        response.raise_for_status()
-        association_id = (await response.json())["association_id"]
+    association_id = await _ordered(world, session, body)
     keys = Keys(Settings.from_mapping(world.settings["Values"]).signing_keys)
     token = keys.link_token(keys.kid, link_id(association_id, Purpose.ASSOCIATION, 1))
     return Order(f"{world.origin}/a?k={token}", account, tenant_id)
+
+
+async def _ordered(world: World, session: ClientSession, body: dict[str, Any]) -> str:
+    """The association's id; the order is repeated, as by OCTAVE, while the product cannot take it."""
+    key = {"x-functions-key": world.settings["Host"]["FunctionKey"]}
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            async with session.post(f"{world.origin}/orders", json=body, headers=key) as response:
+                if response.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                    response.raise_for_status()
+                    return str((await response.json())["association_id"])
+            await asyncio.sleep(1)
 
 
 async def _walks(world: World, journeys: int, clients: int) -> tuple[Journeys, list[tuple[str, float]]]:
@@ -125,12 +138,13 @@ async def _walks(world: World, journeys: int, clients: int) -> tuple[Journeys, l
         before = await _mails(world, session)
         orders = [await invite(world, session) for _ in range(journeys)]
         await _sent(world, session, before + journeys)
+        await asyncio.to_thread(_clear_queue, world)
         waiting, astray = iter(orders), list[str]()
 
         async def person() -> None:
             for order in waiting:
                 try:
-                    await Walker(session, world.origin, times).walk(order)
+                    times.extend(await Walker(session, world.origin).walk(order))
                 except AstrayError as error:
                     astray.append(str(error))
 
@@ -144,10 +158,18 @@ async def _walks(world: World, journeys: int, clients: int) -> tuple[Journeys, l
 
 
 async def _sent(world: World, session: ClientSession, wanted: int) -> None:
-    """Wait until the invitations are out, so that only the journeys' own background work is measured."""
+    """Wait until the invitations are out."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await _mails(world, session) < wanted:  # noqa: ASYNC110 - the mailbox has no event to wait for
             await asyncio.sleep(0.3)
+
+
+def _clear_queue(world: World) -> None:
+    """Drop what the invitations, and journeys before, have left for a minute later and more, so that only
+    the journeys' own background work is measured.
+    """
+    with QueueClient.from_connection_string(world.parts["storage"], "tasks") as queue:
+        queue.clear_messages()
 
 
 async def _mails(world: World, session: ClientSession) -> int:
@@ -175,6 +197,8 @@ def _row(
     times: list[tuple[str, float]],
     cpu: dict[str, float],
 ) -> Journeys:
+    if not times:
+        raise RuntimeError("no journey came to its end")
     taken = [spent for _, spent in times]
     a_page = {name: value * 1000 / len(taken) for name, value in cpu.items()}
     return Journeys(
@@ -182,7 +206,7 @@ def _row(
         journeys=journeys[0],
         astray=journeys[1],
         journeys_a_second=(journeys[0] - journeys[1]) / seconds,
-        pages_each=len(taken) / journeys[0],
+        pages_each=len(taken) / (journeys[0] - journeys[1]),
         page_p50_ms=percentile(taken, 0.5),
         page_p95_ms=percentile(taken, 0.95),
         cpu_product_ms=a_page["product"],

@@ -39,8 +39,8 @@ class Package:
     import_journey_ms: float
 
 
-def measure(folder: Path, runs: int, site: Path | None = None) -> list[Package]:
-    """The three ways to build it, by the fastest; `site` is where the libraries are, if not around us."""
+def measure(folder: Path, runs: int, site: Path) -> list[Package]:
+    """The three ways to build it, by the fastest; `site` is where the libraries are."""
     ways = {
         "as it ships": (True, True),
         "without bytecode": (True, False),
@@ -52,8 +52,8 @@ def measure(folder: Path, runs: int, site: Path | None = None) -> list[Package]:
     ]
 
 
-def shipped(folder: Path, site: Path | None = None) -> Path:
-    """The package, built and unpacked: the folder of its function_app.py."""
+def shipped(folder: Path, site: Path) -> Path:
+    """The package with the libraries in `site`, built and unpacked: the folder of its function_app.py."""
     folder.mkdir()
     built = build(folder / "package.zip", site=site)
     app = folder / "app"
@@ -61,7 +61,7 @@ def shipped(folder: Path, site: Path | None = None) -> Path:
     return app
 
 
-def _measured(folder: Path, name: str, way: tuple[bool, bool], runs: int, site: Path | None) -> Package:
+def _measured(folder: Path, name: str, way: tuple[bool, bool], runs: int, site: Path) -> Package:
     folder.mkdir()
     (pruned, bytecode), started = way, time.perf_counter()
     built = build(folder / "package.zip", site=site, pruned=pruned, bytecode=bytecode)

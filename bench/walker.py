@@ -8,7 +8,11 @@ from urllib.parse import urljoin, urlsplit
 
 from aiohttp import ClientSession
 
+from sandbox.local_settings import FURTHER_APPLICATIONS
+
 MOST_REDIRECTS = 20
+# What a customer is asked to authorise beside the association's own application: most have one of them.
+APPLICATIONS = FURTHER_APPLICATIONS[:1]
 FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL)
 FIELD = re.compile(r'<input\b[^>]*\bname="([^"]*)"[^>]*\bvalue="([^"]*)"')
 ACTION = re.compile(r'\baction="([^"]*)"')
@@ -41,25 +45,35 @@ class Answer:
 
 @dataclass(slots=True)
 class Walker:
-    """One person's browser. `times` gets (page, milliseconds) for each answer of the product at `origin`."""
+    """One person's browser; `origin` is the product's."""
 
     session: ClientSession
     origin: str
-    times: list[tuple[str, float]]
+    times: list[tuple[str, float]] = field(default_factory=list)
     cookies: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    async def walk(self, order: Order) -> None:
-        """From the mailed link to the add-in file. Raises AstrayError."""
+    async def walk(self, order: Order) -> list[tuple[str, float]]:
+        """From the mailed link to the add-in file; (page, milliseconds) of each answer of the product.
+
+        Raises AstrayError.
+        """
         page = await self._go("GET", order.link)
         accounts = await self._press(page, "/sign-in")
         page = await self._go("POST", accounts.url, {"account": order.account})
-        asked = await self._press(page, "/consent")
-        if 'data-page="accounts"' in asked.text:
-            asked = await self._go("POST", asked.url, {"account": order.account})
-        page = await self._press(asked, "/adminconsent", consent="accept")
+        page = await self._consent(await self._press(page, "/consent"), order)
+        for application in APPLICATIONS:
+            asked = await self._press(page, f"/applications/{application['key']}")
+            page = await self._consent(asked, order)
         file = await self._go("GET", f"{page.url}/sage-contact.xml")
         if "<OfficeApp" not in file.text:
             raise AstrayError(f"no add-in file, but {_told(page)}")
+        return self.times
+
+    async def _consent(self, asked: Answer, order: Order) -> Answer:
+        """Where Microsoft leads to once it has been told yes."""
+        if 'data-page="accounts"' in asked.text:
+            asked = await self._go("POST", asked.url, {"account": order.account})
+        return await self._press(asked, "/adminconsent", consent="accept")
 
     async def _press(self, page: Answer, action: str, **more: str) -> Answer:
         """Post the page's form to the address that ends in `action`."""

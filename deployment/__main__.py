@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deployment.bytecode import RUNNING, check_compiler
@@ -18,17 +19,23 @@ FETCHED = ROOT / ".package"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 1 when it cannot be built, or is larger than it may be."""
+    """The exit code: 1 when it cannot be built, or is larger than it may be; what stood there stays then."""
     options = _options(arguments)
+    draft = options.output.with_name(f"{options.output.name}.new")
     try:
-        built = _build(options)
+        built = _build(options, draft)
     except PackageError as error:
         print(error, file=sys.stderr)
         return 1
-    print(table(built))
+    print(table(replace(built, path=options.output)))
     if options.pruned and built.bytes > LARGEST:
-        print(f"More than {LARGEST:,} bytes: docs/adr/0010 says what may be left out.", file=sys.stderr)
+        draft.unlink()
+        print(
+            f"More than {LARGEST:,} bytes: not written. docs/adr/0010 says what may be left out.",
+            file=sys.stderr,
+        )
         return 1
+    draft.replace(options.output)
     return 0
 
 
@@ -47,14 +54,21 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _build(options: argparse.Namespace) -> Built:
+def _build(options: argparse.Namespace, output: Path) -> Built:
     if options.bytecode:
         check_compiler(options.python)
     print(f"Libraries for Python {options.python} on Linux ...", file=sys.stderr, flush=True)
-    site = fetched(locked(ROOT / "requirements.txt", options.python), options.python, FETCHED)
-    return build(
-        options.output, pruned=options.pruned, bytecode=options.bytecode, site=site, python=options.python
-    )
+    site = libraries(options.python)
+    return build(output, pruned=options.pruned, bytecode=options.bytecode, site=site, python=options.python)
+
+
+def libraries(python: str = RUNNING) -> Path:
+    """Where the libraries are that are shipped for `python`; the first call fetches them.
+
+    Raises:
+        PackageError: pip could not get them.
+    """
+    return fetched(locked(ROOT / "requirements.txt", python), python, FETCHED)
 
 
 def table(built: Built) -> str:

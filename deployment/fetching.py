@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from deployment.alone import alone
 from deployment.errors import PackageError
 from deployment.lock import Locked
 
@@ -21,23 +22,31 @@ OLDEST_GLIBC_MINOR = 5
 
 
 def fetched(wanted: Iterable[Locked], python: str, folder: Path) -> Path:
-    """The libraries `wanted` for `python`, installed below `folder`; fetched once for each lock.
+    """The libraries `wanted` for `python`, installed below `folder`; fetched once for each lock, whoever else
+    asks for them meanwhile.
 
     Raises:
         PackageError: pip could not get them.
     """
     lock = "".join(f"{one.name}=={one.version} {_hashes(one)}\n" for one in wanted)
-    site = folder / f"{python}-{hashlib.sha256(lock.encode()).hexdigest()[:16]}"
-    if not site.exists():
-        for older in folder.glob(f"{python}-*"):
-            shutil.rmtree(older)
-        unfinished = site.with_suffix(".part")
-        folder.mkdir(parents=True, exist_ok=True)
-        requirements = folder / "requirements.txt"
-        requirements.write_text(lock, encoding="utf-8")
-        _install(requirements, python, unfinished)
-        unfinished.rename(site)
+    key = hashlib.sha256("\n".join([lock, *_platforms()]).encode()).hexdigest()[:16]
+    site = folder / f"{python}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / "lock"):
+        if not site.exists():
+            _fetch(lock, python, site)
     return site
+
+
+def _fetch(lock: str, python: str, site: Path) -> None:
+    """Whatever else is there for this Python is older, or what an abort has left."""
+    for other in site.parent.glob(f"{python}-*"):
+        shutil.rmtree(other)
+    requirements = site.with_name("requirements.txt")
+    requirements.write_text(lock, encoding="utf-8")
+    unfinished = site.with_name(f"{site.name}.part")
+    _install(requirements, python, unfinished)
+    unfinished.rename(site)
 
 
 def _hashes(one: Locked) -> str:

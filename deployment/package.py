@@ -30,6 +30,8 @@ PRODUCT = (
     "locales",
     "assets",
 )
+# What the product is made of; anything else lies about in its folders.
+KINDS = {".py", ".json", ".html", ".txt", ".xml", ".css", ".js", ".svg", ".png"}
 SITE = PurePosixPath(".python_packages/lib/site-packages")
 
 __all__ = ["Built", "PackageError", "Part", "build"]
@@ -95,9 +97,17 @@ def build(
 
 
 def product_files() -> list[Path]:
-    """The files of the product itself, without what running it has left behind."""
+    """The files of the product itself, without what running it has left behind.
+
+    Raises:
+        PackageError: a file is none of the kinds that a product has: an editor's copy, somebody's notes.
+    """
     found = [path for name in PRODUCT for path in sorted([ROOT / name, *(ROOT / name).rglob("*")])]
-    return [path for path in found if path.is_file() and path.suffix != ".pyc"]
+    files = [path for path in found if path.is_file() and path.parent.name != "__pycache__"]
+    for file in files:
+        if file.suffix not in KINDS or file.name.startswith("."):
+            raise PackageError(f"{file}: no kind of file that is shipped; remove it, then run this again")
+    return files
 
 
 def _stage(folder: Path, site: Path, python: str, *, pruned: bool) -> None:

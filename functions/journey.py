@@ -15,8 +15,9 @@ from association.sign_out import continue_anyway, sign_out
 from association.verify import recheck
 from functions.services import services
 from functions.web import callbacks, responses
-from functions.web.boundary import pages
+from functions.web.boundary import link_pages, pages
 from functions.web.browser import cookies, end_session, query, session_name, set_visit, visit_name
+from functions.web.next_step import AS_NOBODY
 from functions.web.pages import Guest, show, show_applications
 from functions.web.visitor import Visitor, enter
 
@@ -27,11 +28,12 @@ POST = ["POST"]
 
 @bp.function_name("journey_link")
 @bp.route("a", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
-@pages
+@link_pages
 async def open_link(req: func.HttpRequest) -> func.HttpResponse:
     """The mailed link: leave a visit in the browser, the token out of the address bar; spend nothing.
 
-    Whoever opens it begins as nobody: at a shared computer the one before may have left signed in.
+    Whoever opens it begins as nobody: at a shared computer the one before may have left signed in. Where it
+    opens nothing, every session of the browser ends (link_pages).
     """
     ports = services().ports
     link = await find_link(ports, query(req).get("k", ""), Purpose.ASSOCIATION)
@@ -46,9 +48,13 @@ async def open_link(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("a/{reference}", methods=GET, auth_level=func.AuthLevel.ANONYMOUS)
 @pages
 async def progress_page(req: func.HttpRequest) -> func.HttpResponse:
-    """Where the association stands, as far as this browser may see it."""
+    """Where the association stands, as far as this browser may see it; from a failure's page, as nobody."""
     visitor = await enter(req, services().ports)
-    return show(visitor, notice="signed_out" if "signed-out" in query(req) else "")
+    asked = query(req)
+    if AS_NOBODY in asked:
+        response = responses.redirect(f"{visitor.path}?signed-out=1", visitor.ports.settings)
+        return end_session(response, visitor.ports, visitor.facts.reference)
+    return show(visitor, notice="signed_out" if "signed-out" in asked else "")
 
 
 @bp.function_name("journey_sign_in")

@@ -396,7 +396,12 @@ class Graph:
     tenant: TenantFacts | Exception = field(default_factory=TenantFacts)
     person: PersonFacts | Exception = field(default_factory=PersonFacts)
     applications: Mapping[str, frozenset[str]] | Exception = field(default_factory=dict)
+    is_open: bool | Exception = True
     interference: Interference | None = None
+
+    async def lets_in(self, tenant_id: str) -> bool:
+        """Whether Graph takes our token, as it is scripted."""
+        return _answer(self.is_open)
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
         """The scripted tenant."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
-from adapters.deadline import seconds_left
+from adapters.deadline import seconds_to_ask
 from adapters.microsoft.ahead import GRAPH, SIGN_IN, import_later, import_libraries
 from adapters.microsoft.answers import refusal
 from adapters.microsoft.credential import Credential
@@ -131,7 +131,7 @@ class Entra:
         import_libraries(SIGN_IN)
         import_later(0.0, GRAPH)  # while Microsoft answers: whoever signs in is looked up in Graph next
         try:
-            async with asyncio.timeout(seconds_left(LONGEST_SECONDS)):
+            async with asyncio.timeout(seconds_to_ask(LONGEST_SECONDS)):
                 return await self._threads.call(call, *arguments)
         except TimeoutError:
             raise MicrosoftUnavailableError("call=entra kind=Timeout") from None

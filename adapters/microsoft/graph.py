@@ -114,6 +114,21 @@ class Graph:
             for client_id, held in assignments.items()
         }
 
+    async def lets_in(self, tenant_id: str) -> bool:
+        """Whether Graph takes a fresh app-only token of the tenant: some moments later than it is given.
+
+        Raises MicrosoftUnavailableError when Microsoft does not answer, MicrosoftRefusedError when its
+        refusal says nothing of the tenant.
+        """
+        token = await self._app_token(tenant_id)
+        try:
+            await self._client.read(requests.organization(self._client.adapter), token)
+        except MicrosoftRefusedError as error:
+            if error.answer in SAYS_NOTHING_OF_THE_TENANT:
+                raise
+            return False
+        return True
+
     async def close(self) -> None:
         """Close the connections; they open again on use."""
         await self._client.close()

@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from adapters.deadline import seconds_left
+from adapters.deadline import seconds_to_ask
 from adapters.microsoft.graph_answers import checked, items_of
 from adapters.microsoft.retries import REPEATS_OF_CONNECTION, PassingError, Retries
 from association.microsoft_errors import MicrosoftUnavailableError
@@ -63,7 +63,7 @@ class GraphClient:
 
         try:
             # httpx begins its times anew with every byte; this one is for the whole answer
-            async with asyncio.timeout(seconds_left(self._timeout)):
+            async with asyncio.timeout(seconds_to_ask(self._timeout)):
                 response: httpx.Response = await self.adapter.send_primitive_async(request, "bytes", {})
         except (TimeoutError, httpx.TimeoutException):
             raise MicrosoftUnavailableError("call=graph kind=Timeout") from None

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from adapters.deadline import seconds_left
+from adapters.deadline import seconds_to_ask
 from association.answer import Answer
 from association.microsoft_errors import MicrosoftUnavailableError
 
@@ -97,7 +97,7 @@ def _request_id(headers: Mapping[str, str]) -> str:
 
 
 def _fits(wait: float) -> bool:
-    return wait <= LONGEST_WAIT_SECONDS and wait + LEAST_ATTEMPT_SECONDS <= seconds_left()
+    return wait <= LONGEST_WAIT_SECONDS and wait + LEAST_ATTEMPT_SECONDS <= seconds_to_ask()
 
 
 def _moment(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from adapters.deadline import seconds_left
+from adapters.deadline import seconds_to_ask
 from adapters.microsoft.retries import REPEATS_OF_CONNECTION, PassingError, unavailable
 from association.microsoft_errors import MicrosoftUnavailableError
 
@@ -109,7 +109,7 @@ class MicrosoftSession:
     def _call(self, method: str, url: str, **arguments: Any) -> "requests.Response":
         import requests
 
-        connect, read = seconds_left(self._connect), seconds_left(self._read)
+        connect, read = seconds_to_ask(self._connect), seconds_to_ask(self._read)
         if not (connect and read):
             raise MicrosoftUnavailableError(f"call={method} reason=deadline")
         try:

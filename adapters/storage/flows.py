@@ -29,13 +29,20 @@ class Flows:
 
     async def begin(self, flow: Flow) -> None:
         """Stores a new flow. Raises FlowBusyError when its state has been used before."""
-        try:
-            await asyncio.gather(
-                self._tables.insert(TABLE, _row(flow)),
-                self._tables.upsert(TABLE, Row(partition_key=_day(flow.expires_at), row_key=flow.state_hash)),
-            )
-        except RowConflictError as error:
-            raise FlowBusyError from error
+        mark = Row(partition_key=_day(flow.expires_at), row_key=flow.state_hash)
+        stored, marked = await asyncio.gather(
+            self._tables.insert(TABLE, _row(flow)),
+            self._tables.upsert(TABLE, mark),
+            return_exceptions=True,
+        )
+        if isinstance(stored, RowConflictError):
+            raise FlowBusyError from stored
+        if isinstance(stored, BaseException):
+            raise stored
+        if isinstance(marked, BaseException):
+            # nobody will come back by this flow, and no purge would find it
+            await self._tables.delete(TABLE, replace(_row(flow), etag=stored))
+            raise marked
 
     async def find(self, state_hash: str) -> Flow | None:
         """The flow begun with that state, under its ETag and whatever its status and age; or None."""

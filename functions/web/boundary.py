@@ -23,17 +23,17 @@ from association.keys import reference_of
 from association.microsoft_errors import MicrosoftUnavailableError
 from functions import services
 from functions.web import responses
+from functions.web.again import refreshes_after, seconds_to_wait, texts_of, values_of
+from functions.web.browser import end_sessions
 from functions.web.failures import concerned, note_failure
 from functions.web.language import language_for, of_order, switch, switched
-from functions.web.next_step import NEW_LINK, next_step
+from functions.web.next_step import AS_NOBODY, NEW_LINK, next_step
 
 log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 20
 # Calls outside end before the request does, so that the answer can say which of them took the time.
 TO_ANSWER_SECONDS = 1
-# When trying again may help, where nobody told: other requests of these codes wait for a person, not a time.
-SOON_SECONDS = {"microsoft_unavailable": 10, "storage_unavailable": 5, "concurrent_change": 2}
 STATUS = {
     "settings_incomplete": 503,
     "page_unknown": 404,
@@ -86,6 +86,21 @@ def pages(handler: Handler) -> Handler:
     return _bounded(page, _error_page)
 
 
+def link_pages(handler: Handler) -> Handler:
+    """As `pages`, for the address of a mailed link: whoever comes there begins as nobody. So where it opens
+    nothing, no session stays in the browser: it may be of the person before, and whose link it was meant to
+    be isn't known.
+    """
+    wrapped = pages(handler)
+
+    @functools.wraps(handler)
+    async def page(req: func.HttpRequest) -> func.HttpResponse:
+        response, settings = await wrapped(req), services.settings_or_none()
+        return end_sessions(req, response, settings) if response.status_code >= 400 and settings else response
+
+    return page
+
+
 def json_api(handler: Handler) -> Handler:
     """Wrap a handler whose failures are problems in JSON (RFC 9457)."""
     return _bounded(handler, _problem)
@@ -121,7 +136,7 @@ def _bounded(
 
 def _again_later(response: func.HttpResponse, error: AssociationError) -> func.HttpResponse:
     """With Retry-After (RFC 9110 §10.2.3), where a time is known after which trying again may help."""
-    if seconds := error.retry_after or SOON_SECONDS.get(error.code, 0):
+    if seconds := seconds_to_wait(error):
         response.headers["Retry-After"] = str(seconds)
     return response
 
@@ -131,14 +146,16 @@ async def _told(error: AssociationError) -> str:
     reference = reference_of(services.random_seed())
     log.warning("failed code=%s reference=%s %s", error.code, reference, error.detail)
     if concerned.get():
-        await note_failure(concerned.get(), error.code, reference)
+        await note_failure(concerned.get(), error, reference)
     return reference
 
 
 def _error_page(req: func.HttpRequest, error: AssociationError, reference: str) -> func.HttpResponse:
     settings, status = services.settings_or_none(), STATUS.get(error.code, 500)
     button, language = next_step(req, error, status, reference), language_for(req)
+    # the switch leads past the button, so not to a page that the button opens as nobody only
     own = button["href"] if button and button["href"].startswith("/") else NEW_LINK
+    own = NEW_LINK if AS_NOBODY in own else own
     html = services.rendering().page(
         "error",
         language,
@@ -148,23 +165,21 @@ def _error_page(req: func.HttpRequest, error: AssociationError, reference: str) 
         support_email=settings.support_email if settings else "",
         switch=switch(req, language, own.partition("?")[0]),
         code=error.code,
-        values=error.values,
+        values=values_of(error),
         button=button,
+        refresh_seconds=refreshes_after(req, error, status),
     )
     return responses.page(html, settings, status)
 
 
 def _problem(req: func.HttpRequest, error: AssociationError, reference: str) -> func.HttpResponse:
     texts, language = services.rendering(), language_of(req)
-    status = STATUS.get(error.code, 500)
+    status, values = STATUS.get(error.code, 500), values_of(error)
     body: dict[str, Any] = {
         "type": f"urn:sage:association:{error.code}",
         "title": texts.text(language, f"error.{error.code}.title", **error.values),
         "status": status,
-        "detail": " ".join(
-            texts.text(language, f"error.{error.code}.{part}", **error.values)
-            for part in ("cause", *(("again",) if "again" in error.values else ()), "remedy")
-        ),
+        "detail": " ".join(texts.text(language, key, **values) for key in texts_of(error, values)),
         "code": error.code,
         "reference": reference,
     }

@@ -14,7 +14,7 @@ import azure.functions as func
 
 from association.dataclass import dataclass
 from association.errors import FormForgedError, RequestInvalidError
-from association.keys import Keys
+from association.keys import Keys, read_reference
 from association.session import IDLE, Session, from_plain, to_plain
 from functions.web import responses
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 from association.ports import Ports
 from association.rows import Link
+from association.settings import Settings
 
 VISIT = "visit-"
 SESSION = "session-"
@@ -118,6 +119,15 @@ def set_session(
 def end_session(response: func.HttpResponse, ports: Ports, reference: str) -> func.HttpResponse:
     """Take the session from the browser."""
     return responses.set_cookie(response, session_name(reference), "", 0, ports.settings)
+
+
+def end_sessions(req: func.HttpRequest, response: func.HttpResponse, settings: Settings) -> func.HttpResponse:
+    """Take every session that the request came with from the browser."""
+    for name in cookies(req):
+        reference = read_reference(name.removeprefix(SESSION))
+        if reference and name == session_name(reference):
+            responses.set_cookie(response, name, "", 0, settings)
+    return response
 
 
 def form_token(ports: Ports, session: Session | None, visit: Visit | None) -> str:

@@ -28,12 +28,20 @@ from association.legs import (
 )
 from association.ports import Ports
 from association.retry import ask_again
-from association.rows import Flow, Leg
+from association.rows import Flow, FlowStatus, Leg
 from association.session import Session, from_plain, is_live, to_plain
 from association.sign_in import complete_sign_in, note_return, open_session
 from association.verify import complete_confirm, confirm
 from functions.web import responses
-from functions.web.browser import cookies, query, read_session, set_session
+from functions.web.browser import (
+    VISIT_LASTS,
+    cookies,
+    query,
+    read_session,
+    read_visit,
+    set_session,
+    visit_name,
+)
 from functions.web.failures import concerned
 from functions.web.language import of_order
 
@@ -105,21 +113,50 @@ async def _work(
     state = read_state(answer.get("state", ""))
     flow = await arrive(ports, state, cookies(req).get(flow_cookie_name(state), ""), legs)
     concerned.set(flow.association_id)
-    require_in_time(ports, flow)
     try:
-        taken, record = await asyncio.gather(take(ports, flow), ports.associations.read(flow.association_id))
+        require_in_time(ports, flow)
+        flow, record = await _take(ports, flow)
     except FlowBusyError:
         return await _again(req, ports, flow)
+    except AssociationError:
+        await _give_up(ports, flow)
+        raise
     of_order.set(record.facts.language if record else "")
     try:
-        session, onward = await complete(ports, taken, {**answer, "state": state}, record)
+        session, onward = await complete(ports, flow, {**answer, "state": state}, record)
     except AssociationError:
-        with contextlib.suppress(AssociationError):
-            await note_return(ports, flow.association_id)
-            await ports.flows.finish(taken, {})
+        await _give_up(ports, flow)
         raise
-    await ports.flows.finish(taken, _outcome(session))
+    await ports.flows.finish(flow, _outcome(session))
     return _onward(ports, flow, session, onward)
+
+
+async def _take(ports: Ports, flow: Flow) -> tuple[Flow, Record | None]:
+    """Consume the flow while the record is read (rule P3); a flow whose record can't be read is finished."""
+    taken, record = await asyncio.gather(
+        take(ports, flow), ports.associations.read(flow.association_id), return_exceptions=True
+    )
+    if isinstance(taken, BaseException):
+        raise taken
+    if isinstance(record, BaseException):
+        await _finish(ports, taken)
+        raise record
+    return taken, record
+
+
+async def _give_up(ports: Ports, flow: Flow) -> None:
+    """Whatever went wrong, the browser is back, unless an earlier callback had brought it back already."""
+    if flow.status is FlowStatus.DONE:
+        return
+    await _finish(ports, flow)
+    with contextlib.suppress(AssociationError):
+        await note_return(ports, flow.association_id)
+
+
+async def _finish(ports: Ports, flow: Flow) -> None:
+    if flow.status is FlowStatus.CONSUMING:
+        with contextlib.suppress(AssociationError):
+            await ports.flows.finish(flow, {})
 
 
 def _onward(
@@ -133,16 +170,24 @@ def _onward(
 
 async def _again(req: func.HttpRequest, ports: Ports, flow: Flow) -> func.HttpResponse:
     """The same callback once more, from the same browser: its page, with the session that it had opened,
-    unless that one has ended since or the browser holds a later one.
+    unless that one has ended since, the browser holds a later one, or the mailed link has been opened in it
+    since: by the next person, at a shared computer.
     """
     kept = flow.outcome.get("session")
     opened = from_plain(kept) if kept else None
     record = await ports.associations.read(flow.association_id) if opened else None
     if opened is None or record is None or not is_live(opened, record.facts, ports.now()):
         return _onward(ports, flow, None, None)
-    present = read_session(req, ports, record.facts.reference)
-    later = present is not None and present.started_at > opened.started_at
+    later = _is_later_here(req, ports, record.facts.reference, opened)
     return _onward(ports, flow, None if later else opened, None)
+
+
+def _is_later_here(req: func.HttpRequest, ports: Ports, reference: str, opened: Session) -> bool:
+    """Whether this browser has begun anew at the association since the session `opened` began."""
+    session, visit = read_session(req, ports, reference), read_visit(req, ports, visit_name(reference))
+    if session and session.started_at > opened.started_at:
+        return True
+    return visit is not None and visit.until - VISIT_LASTS.total_seconds() > opened.started_at.timestamp()
 
 
 def _outcome(session: Session | None) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from association.errors import AssociationError
 from association.keys import read_reference, reference_of
 from association.settings import Settings
 from functions import services
-from functions.web.browser import SESSION, VISIT, cookies, read_visit
+from functions.web.browser import VISIT, cookies, read_visit, session_name
 from functions.web.failures import concerned
 
 Button = dict[str, str]
 
 NEW_LINK = "/new-link"
+# With it in its query, an association's page ends the browser's session there, and asks to sign in.
+AS_NOBODY = "as-nobody"
 # What starting again from the association's page mends.
 RESTART = ("state_unknown", "flow_expired", "browser_unknown", "flow_busy", "session_missing", "form_forged")
 # Of these the association's page would say the same again, and a newer link opens it.
@@ -29,7 +31,8 @@ OTHERS = ("addin", "support", "partner", "assets")
 
 
 def next_step(req: func.HttpRequest, error: AssociationError, status: int, reference: str) -> Button | None:
-    """The one button of a failure's page: its kind, address and label; None only without any settings.
+    """The one button of a failure's page: its kind, address, label, and maybe the text of a note below it;
+    None only without any settings.
 
     `reference` is the failure's own, which a mail to support carries.
     """
@@ -40,30 +43,43 @@ def next_step(req: func.HttpRequest, error: AssociationError, status: int, refer
         return _new_link(req, error)
     if status >= 500 and not concerned.get() and req.method in ("GET", "HEAD"):
         return _link("", "button.retry")
-    at_hand = reference_of(concerned.get()) if concerned.get() else reference_at_hand(req)
+    label = "button.restart" if error.code in RESTART else "button.continue"
+    if concerned.get():
+        return _link(f"/a/{reference_of(concerned.get())}", label)
+    at_hand = reference_at_hand(req)
     if at_hand:
-        return _link(f"/a/{at_hand}", "button.restart" if error.code in RESTART else "button.continue")
+        return _way_back(req, at_hand, label)
     return _write_support(services.settings_or_none(), reference) if is_others else _new_link(req, error)
 
 
 def reference_at_hand(req: func.HttpRequest) -> str:
-    """The association that the address names, or the one that this browser has opened, the last of several.
+    """The association that the address names, or the one whose link this browser has opened, the last of
+    several.
 
     "" where it has opened none. A cookie's name proves nothing: the page behind it asks for more.
     """
-    named = read_reference(req.route_params.get("reference", ""))
+    named = _named(req)
     if named:
         return named
-    held = cookies(req)
-    opened = {
-        read_reference(name.removeprefix(kind))
-        for name in held
-        for kind in (VISIT, SESSION)
-        if name.startswith(kind)
-    } - {""}
+    opened = {read_reference(name.removeprefix(VISIT)) for name in cookies(req) if name.startswith(VISIT)}
+    opened -= {""}
     if len(opened) <= 1:
         return "".join(opened)
     return max(sorted(opened), key=lambda reference: _opened_until(req, reference))
+
+
+def _way_back(req: func.HttpRequest, reference: str, label: str) -> Button:
+    """To the association's page. Where the address didn't name it, the reader may be another person than
+    who left a session in this browser: they get there as nobody, and are told so.
+    """
+    page = f"/a/{reference}"
+    if _named(req) or session_name(reference) not in cookies(req):
+        return _link(page, label)
+    return {**_link(f"{page}?{AS_NOBODY}=1", label), "note": "error.as_nobody"}
+
+
+def _named(req: func.HttpRequest) -> str:
+    return read_reference(req.route_params.get("reference", ""))
 
 
 def _opened_until(req: func.HttpRequest, reference: str) -> float:
@@ -75,7 +91,7 @@ def _opened_until(req: func.HttpRequest, reference: str) -> float:
 
 def _new_link(req: func.HttpRequest, error: AssociationError) -> Button:
     """The page of new links, with the reference that the ended link or the address itself had named."""
-    named = error.values.get("reference", "") or read_reference(req.route_params.get("reference", ""))
+    named = error.values.get("reference", "") or _named(req)
     return _link(f"{NEW_LINK}?{urlencode({'reference': named})}" if named else NEW_LINK, "button.new_link")
 
 

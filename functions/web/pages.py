@@ -148,8 +148,9 @@ def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
     }
 
 
-def _verifying(_: Visitor, where: Progress) -> dict[str, Any]:
-    return {"since": where.since, "refresh_seconds": REFRESH_SECONDS}
+def _verifying(visitor: Visitor, where: Progress) -> dict[str, Any]:
+    unread_at = visitor.facts.access_unread_at
+    return {"since": where.since, "refresh_seconds": REFRESH_SECONDS, "unread_at": unread_at}
 
 
 def _checks(visitor: Visitor, _: Progress) -> dict[str, Any]:

@@ -19,6 +19,10 @@ from functions.web.views import association_view, time_text, where_stands
 
 NEWEST_EVENTS = 20
 NEWEST_FAILURES = 5
+# The events that tell what an answer of Microsoft's came to, by the field that does; a look, where it was one
+# that kept it from being made.
+ANSWER_IN_NEW = ("sign_in_refused", "consent_refused", "application_refused", "looked")
+ANSWER_IN_OLD = ("failed", "left_for_microsoft")
 
 
 def support_view(record: Record, ports: Ports, language: str = "fr") -> dict[str, Any]:
@@ -55,7 +59,7 @@ def support_view(record: Record, ports: Ports, language: str = "fr") -> dict[str
         "applications": [_application(record, each, ports, language) for each in ports.settings.applications],
         "orders": [_order(order) for order in record.orders.values()],
         "mails": [_mail(mail, language) for mail in record.outbox.values()],
-        "events": [_event(event) for event in newest(record.events)],
+        "events": [_event(event, language) for event in newest(record.events)],
     }
 
 
@@ -183,7 +187,7 @@ def _mail(mail: Mail, language: str) -> dict[str, Any]:
     }
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event, language: str) -> dict[str, Any]:
     return {
         "at": time_text(event.at),
         "what": event.what,
@@ -193,4 +197,12 @@ def _event(event: Event) -> dict[str, Any]:
         "new": event.new,
         "correlation_id": event.correlation_id,
         "reference": event.reference,
+        "answer_in_words": in_words(_answer(event), language),
     }
+
+
+def _answer(event: Event) -> str:
+    """What Microsoft's answer came to that the event tells of; "" where it tells of none."""
+    if event.what in ANSWER_IN_NEW and event.by == "microsoft":
+        return event.new
+    return event.old if event.what in ANSWER_IN_OLD else ""

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.browser.conftest import APPLICATIONS
 from tests.browser.context import opened, profile, reads
 from tests.browser.places import arrive
 from tests.browser.somebody import Mouse, is_headed
 from tests.browser.test_journey import walks_to_the_end
-from tests.browser.way import SPREADING_SECONDS
+from tests.browser.way import SPREADING_SECONDS, Way
 from tests.walks.browser import CATALOGUES
 from tests.walks.world import World, running_world
 
@@ -30,6 +31,27 @@ def test_the_waiting_page_goes_on_by_itself_with_and_without_javascript(
         world.advance_microsoft(SPREADING_SECONDS)
         for page in (scripted, plain):
             is_headed(page, "prerequisites.ready", milliseconds=REFRESHED_MILLISECONDS)
+
+
+def test_a_fault_of_storage_on_the_waiting_page_ends_by_itself_on_it(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    further = APPLICATIONS.read_text(encoding="utf-8")
+    with running_world(tmp_path, storage_faults=True, FURTHER_APPLICATIONS=further) as failing:
+        way = Way(failing, failing.customer("mont-blanc-outdoor", language="fr"), "fr")
+        waiting = way.at(way.checked())
+        with (
+            opened(chromium, waiting, "fr") as scripted,
+            opened(chromium, waiting, "fr", javascript=False) as plain,
+        ):
+            for page in (scripted, plain):
+                is_headed(page, "verifying.title")
+            failing.fault("storage", "server_busy", times=1000, path=way.order["association_id"])
+            for page in (scripted, plain):
+                is_headed(page, "error.storage_unavailable.title", milliseconds=REFRESHED_MILLISECONDS)
+            failing.no_faults()
+            for page in (scripted, plain):
+                is_headed(page, "verifying.title", milliseconds=REFRESHED_MILLISECONDS)
 
 
 def test_what_somebody_reads_is_not_shut_by_the_waiting_page(world: World, chromium: Browser) -> None:

@@ -1,10 +1,12 @@
 """Run by `python -I -S` over an unpacked package, so that only it and the standard library can be imported:
-index its functions, send every request that its Graph adapter can make, use tables and queue.
+index its functions, send every request that its Graph adapter can make, use tables and queue; then import
+every module of msgraph-sdk and every binary that it holds.
 
 python -I -S packaged_reads.py FOLDER, with JSON on standard input; JSON on standard output.
 """
 
 import asyncio
+import importlib
 import inspect
 import json
 import sys
@@ -12,9 +14,11 @@ import zoneinfo
 from pathlib import Path
 from typing import Any
 
+SITE = ".python_packages/lib/site-packages"
+
 
 def main(app: Path, told: dict[str, Any]) -> dict[str, Any]:
-    sys.path[:0] = [str(app), str(app / ".python_packages/lib/site-packages")]
+    sys.path[:0] = [str(app), str(app / SITE)]
     sys.dont_write_bytecode = True
     from function_app import app as functions
 
@@ -24,8 +28,10 @@ def main(app: Path, told: dict[str, Any]) -> dict[str, Any]:
         "zone": zoneinfo.ZoneInfo("Europe/Paris").key,
         **asyncio.run(read_all(told)),
         **asyncio.run(store(told)),
+        "called": [name for name, _ in _files() if name.partition(".")[0] == "msgraph"],
+        "msgraph": _imported(app / SITE, "msgraph/**/*.pyc"),
+        "binaries": _imported(app / SITE, "**/*.so"),
         "elsewhere": [name for name, file in _files() if not _belongs(file, app)],
-        "msgraph": [name for name, _ in _files() if name.partition(".")[0] == "msgraph"],
     }
 
 
@@ -85,6 +91,17 @@ async def _answer(graph: Any, function: Any, told: dict[str, Any]) -> Any:
         except MicrosoftRefusedError as error:
             refused = repr(error)
     return refused
+
+
+def _imported(site: Path, pattern: str) -> list[str]:
+    """The modules of the files below `site` that match, now that they are imported."""
+    names = [_module(file.relative_to(site)) for file in sorted(site.glob(pattern))]
+    return [name for name in names if importlib.import_module(name)]
+
+
+def _module(file: Path) -> str:
+    parts = [*file.parent.parts, file.name.partition(".")[0]]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _files() -> list[tuple[str, Path]]:

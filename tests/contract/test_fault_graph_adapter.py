@@ -42,9 +42,14 @@ async def application_roles(disturbed: Disturbed) -> Any:
     return await disturbed.graph.application_roles(disturbed.tenant_id, [CLIENT_ID])
 
 
+async def lets_in(disturbed: Disturbed) -> Any:
+    return await disturbed.graph.lets_in(disturbed.tenant_id)
+
+
 # Each operation, and the read of it that is disturbed.
 OPERATIONS: dict[str, tuple[Operation, str]] = {
     "tenant_facts": (tenant_facts, "/organization"),
+    "lets_in": (lets_in, "/organization"),
     "person_facts": (person_facts, "/licenseDetails"),
     "application_roles": (application_roles, "/appRoleAssignments"),
 }

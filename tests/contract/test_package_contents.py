@@ -10,7 +10,6 @@ from adapters.rendering import COMPILED
 from deployment import build
 from deployment.__main__ import LARGEST
 from deployment.bytecode import DEPLOYED_AT
-from deployment.libraries import of_environment
 from deployment.package import SITE, product_files
 from deployment.pruning import LEFT_OUT, PRUNED, reached
 from functions.services import ROOT
@@ -37,7 +36,7 @@ def test_it_is_small_enough_to_be_unpacked_before_a_first_page(package: "Package
 
 
 def test_two_builds_are_the_same_bytes(package: "Package", tmp_path: Path) -> None:
-    again = build(tmp_path / "elsewhere" / "again.zip")
+    again = build(tmp_path / "elsewhere" / "again.zip", site=package.libraries)
     assert again.sha256 == package.built.sha256
     assert again.path.read_bytes() == package.built.path.read_bytes()
 
@@ -56,8 +55,8 @@ def test_the_product_is_in_it_with_its_sources_and_nothing_beside_it(package: "P
 def test_of_msgraph_only_what_the_product_can_reach_is_in_it(package: "Package") -> None:
     found = {name for name in files_below(package.site) if name.startswith(f"{PRUNED}/")}
     product = [file for file in product_files() if file.suffix == ".py"]
-    modules = reached(of_environment(), product).values()
-    assert found == {f"{file.relative_to(of_environment()).as_posix()}c" for file in modules}
+    modules = reached(package.libraries, product).values()
+    assert found == {f"{file.relative_to(package.libraries).as_posix()}c" for file in modules}
     assert 30 < len(found) < 100
 
 

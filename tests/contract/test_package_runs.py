@@ -3,13 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployment.imports import everything_run
-from deployment.libraries import of_environment
 from deployment.package import product_files
 from deployment.pruning import reached
 from functions.services import ROOT
@@ -82,14 +81,16 @@ def test_every_function_is_indexed_and_every_graph_request_sent_from_the_package
     assert read["roles"] == ["Global Administrator"]
     assert read["granted"] == sorted(ROLES)
     assert (read["count"], read["poisoned"]) == (1, 0)
-    assert named_by_the_product() <= set(read["msgraph"])
-
-
-def named_by_the_product() -> set[str]:
-    """The modules of msgraph-sdk that the product imports by their names."""
     modules = [file for file in product_files() if file.suffix == ".py"]
-    imports = {name for module in modules for name in everything_run(module).imports}
-    return imports & reached(of_environment(), modules).keys()
+    closure = reached(package.libraries, modules).keys()
+    assert set(read["msgraph"]) == closure
+    assert named_by(modules) & closure <= set(read["called"]) <= closure
+    assert {"cryptography.hazmat.bindings._rust", "_cffi_backend"} <= set(read["binaries"])
+
+
+def named_by(modules: Iterable[Path]) -> set[str]:
+    """What they import by its name."""
+    return {name for module in modules for name in everything_run(module).imports}
 
 
 @contextmanager

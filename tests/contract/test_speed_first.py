@@ -5,12 +5,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
+import bench.__main__ as command
 from bench import cold_start, journey, support
-from bench.processes import first_answer, output_of
+from bench.processes import compiled_in, first_answer, output_of
+from bench.walker import Order
 from functions.services import ROOT
 
 # 402 and 414 in November 2026; the SDK's models alone are 1,200.
@@ -87,7 +91,8 @@ def test_the_first_read_of_licences_imports_no_model_and_nothing_behind_a_page_o
     tenant_id = asyncio.run(cold_start.consented(world))
 
     def imported(way: str) -> int:
-        command = ["-m", "bench.licences", way, world.parts["settings"], tenant_id]
+        # time enough for the imports on a machine that does much else
+        command = ["-m", "bench.licences", way, world.parts["settings"], tenant_id, "4"]
         return int(json.loads(output_of(command))["modules"])
 
     assert imported("ahead") == imported("meanwhile") == 0
@@ -106,8 +111,49 @@ def test_journeys_are_measured_to_their_end(world: journey.World) -> None:
     (row,), pages = journey.measure_in(world, {2: 2})
     assert (row.clients, row.journeys, row.astray) == (2, 2, 0)
     assert row.page_p95_ms >= row.page_p50_ms > 0
-    assert {"GET /a/{reference}", "GET /consent/callback"} <= {page.page for page in pages}
-    assert sum(page.answers for page in pages) == row.pages_each * 2
+    named = {page.page: page.answers for page in pages}
+    assert {"GET /a/{reference}", "GET /consent/callback"} <= named.keys()
+    assert named["POST /a/{reference}/applications/contact"] == 2
+    assert sum(named.values()) == row.pages_each * 2
+
+
+def test_the_pages_of_a_journey_that_went_astray_do_not_count(
+    world: journey.World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders: list[Order] = []
+    invite = journey.invite
+
+    async def sometimes_unknown(world: journey.World, session: ClientSession) -> Order:
+        orders.append(await invite(world, session))
+        # the first two are the warming up
+        return replace(orders[-1], account="nobody@nowhere.example") if len(orders) == 3 else orders[-1]
+
+    monkeypatch.setattr(journey, "invite", sometimes_unknown)
+    (row,), pages = journey.measure_in(world, {1: 2})
+    assert (row.journeys, row.astray) == (2, 1)
+    assert "no form to" in capsys.readouterr().err
+    assert {page.page: page.answers for page in pages}["GET /a"] == 1
+    assert sum(page.answers for page in pages) == row.pages_each
+
+
+@pytest.mark.parametrize(("astray", "code"), [(0, 0), (1, 1)])
+def test_the_bench_fails_when_a_journey_went_astray(
+    astray: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = journey.Journeys(1, 2, astray, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    monkeypatch.setattr(command, "BENCHES", {"journey": lambda folder, quick: {"journeys": [row]}})
+    assert command.main(["journey"]) == code
+    assert ("astray" in capsys.readouterr().err) == bool(astray)
+
+
+def test_processes_of_the_package_take_the_bytecode_that_it_ships(tmp_path: Path) -> None:
+    for name in ("app", "ours"):
+        (tmp_path / name).mkdir()
+    asked = ["-c", "import sys; print(sys.pycache_prefix)"]
+    with compiled_in(tmp_path / "pyc"):
+        with cold_start.packaged(tmp_path, tmp_path / "app"):
+            assert output_of(asked).strip() == "None"
+        assert output_of(asked).strip() == str(tmp_path / "pyc")
 
 
 def test_a_first_answer_is_timed_from_the_start_of_its_process(world: journey.World, tmp_path: Path) -> None:

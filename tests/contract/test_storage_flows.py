@@ -9,7 +9,7 @@ import pytest
 
 from adapters.storage.flows import Flows
 from adapters.storage.tables import Tables
-from association.errors import FlowBusyError
+from association.errors import FlowBusyError, StorageUnavailableError
 from association.rows import Flow, FlowStatus
 from tests.storage_values import NOW, flow
 
@@ -44,6 +44,19 @@ async def test_a_state_is_used_once(flows: Flows, unique: str) -> None:
         await flows.begin(replace(flow(unique), browser="c" * 64))
     found = await flows.find(unique)
     assert found and found.browser == flow(unique).browser
+
+
+async def test_a_flow_that_no_purge_would_find_is_not_left_behind(
+    flows: Flows, tables: Tables, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> str:
+        await asyncio.sleep(0.2)  # the flow itself is stored by then
+        raise StorageUnavailableError("reason=test")
+
+    monkeypatch.setattr(tables, "upsert", fails)
+    with pytest.raises(StorageUnavailableError):
+        await flows.begin(flow(unique))
+    assert await flows.find(unique) is None
 
 
 async def test_of_fifty_callers_one_consumes_the_flow(flows: Flows, unique: str) -> None:

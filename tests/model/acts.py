@@ -7,8 +7,10 @@ from typing import Any
 
 from association.facts import Record
 from association.purge import purge
+from association.rows import TaskKind
 from tests.memory import ORDER
 from tests.model.browser import Browser
+from tests.model.microsoft import FAULTS
 from tests.model.people import (
     advance,
     click,
@@ -32,6 +34,8 @@ VERBS = (
     "waive-application",
     "erase-person",
 )
+FATAL = ("transact associations", "insert claims", "smtp", "send mail", "replace flows")
+LOOKS = (TaskKind.ACCESS, TaskKind.APPLICATION)
 COMPANIES = ("Boulangerie Alouette", "Garage Bergeronnette", "Atelier Cormoran", "Librairie Draille")
 
 
@@ -62,6 +66,22 @@ def deliver(world: World, message: Message, *, again: bool = False) -> Worker:
     """The host hands a message to the function."""
     task = message.task
     return Worker(f"{task.kind} {task.key}", partial(world.deliver, message, again=again))
+
+
+def look_in_vain(world: World, chance: Random) -> Worker | None:
+    """The background looks whether a consent has begun to work, and Microsoft fails it."""
+    due = [each for each in world.tasks.due() if each.task.kind in LOOKS]
+    if not due:
+        return None
+    fault = chance.choice(("unavailable", "unavailable", *sorted(FAULTS)))
+    worker = deliver(world, due[0])
+
+    async def act() -> None:
+        world.microsoft.faults = [FAULTS[fault]()]
+        await world.deliver(due[0], again=False)
+
+    worker.act = act
+    return worker
 
 
 def support(world: World, chance: Random, about: list[Record] | None = None) -> Worker | None:
@@ -181,3 +201,13 @@ def who_comes(world: World, association_id: str, chance: Random) -> str:
     is_other = record.person(record.facts.administrator).email.endswith(world.domain(1))
     usual = ["paul"] if is_other else ["anne", "second"]
     return chance.choice([*usual * 3, "anne", "paul", "colleague", "guest"])
+
+
+def dying(worker: Worker, chance: Random) -> Worker:
+    """The worker, which dies at one of its calls."""
+    worker.after = chance.random() < 0.5
+    if chance.random() < 0.5:
+        worker.dies_at = chance.randint(1, 18)
+    else:
+        worker.dies_on = chance.choice(FATAL)
+    return worker

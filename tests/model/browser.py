@@ -10,11 +10,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import azure.functions as func
 
+from association.facts import Record
 from functions.services import ROOT
 from sandbox.host.indexing import index_app
 from tests.model.microsoft import LOGIN
+from tests.model.stage import PRESENT
 
 FORM = re.compile(r'<form method="post" action="([^"]+)" class="([^"]*)"[^>]*>(.*?)</form>', re.DOTALL)
+STEP = re.compile(r'<li class="step (\w+)"( aria-current="step")?>')
+NARROW = re.compile(r'<details class="narrow (\w+)">')
 FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 MOST_PAGES = 3
 MOST_SPENT = 6
@@ -70,12 +74,22 @@ class Form:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it was shown."""
+    """A page as it was shown: `stood` is how its association stood when it was made, at the time `at`."""
 
     reference: str
     status: int
     text: str
     forms: tuple[Form, ...]
+    stood: tuple[Record, ...] = ()
+    at: Any = None
+
+    def steps(self) -> list[str]:
+        """The states of the steps, of both its lists."""
+        return [state for state, _ in STEP.findall(self.text)]
+
+    def here(self) -> tuple[list[str], list[str]]:
+        """The states of the steps marked as the present one, and what stands above the narrow list."""
+        return [state for state, mark in STEP.findall(self.text) if mark], NARROW.findall(self.text)
 
     def primary(self) -> Form | None:
         """The form of its primary button."""
@@ -108,7 +122,7 @@ class Browser:
     trips: list[Trip] = field(default_factory=list)
     departed: list[Trip] = field(default_factory=list)
     spent: list[str] = field(default_factory=list)
-    statuses: list[tuple[str, int, str]] = field(default_factory=list)
+    statuses: list[tuple[str, int, str, tuple[Exception, ...]]] = field(default_factory=list)
     shown: list[Page] = field(default_factory=list)
     target: str = ""
     judged: int = 0
@@ -155,7 +169,9 @@ class Browser:
             response = await ask(self.address, method, uri, headers=headers, body=body)
             self._keep(response)
             text = response.get_body().decode()
-            self.statuses.append((f"{method} {urlsplit(uri).path}", response.status_code, text))
+            worker = PRESENT.get()
+            met = tuple(worker.faults) if worker else ()
+            self.statuses.append((f"{method} {urlsplit(uri).path}", response.status_code, text, met))
             if response.status_code != 303:
                 return self._shown(uri, response.status_code, text)
             location = response.headers["Location"]
@@ -186,11 +202,18 @@ class Browser:
             if action.startswith("/a/")
         )
         parts = urlsplit(uri).path.split("/")
-        page = Page(parts[2] if parts[1] == "a" and len(parts) > 2 else "", status, text, forms)
+        reference = parts[2] if parts[1] == "a" and len(parts) > 2 else ""
+        page = Page(reference, status, text, forms, _stood(reference), self.now())
         if page.reference and forms:
             self.pages = [*self.pages, page][-MOST_PAGES:]
         self.shown.append(page)
         return page
+
+
+def _stood(reference: str) -> tuple[Record, ...]:
+    worker = PRESENT.get()
+    known = worker.stood.values() if worker else ()
+    return tuple(each for records in known for each in records if each.facts.reference == reference)
 
 
 def _trip(location: str, now: Any) -> Trip:

@@ -15,15 +15,17 @@ from association.rows import Leg, TaskKind
 from tests.model import acts, people
 from tests.model.browser import Browser
 from tests.model.finish import ends_well, settles
+from tests.model.flaws import flaw, heal, lack, nearly
 from tests.model.ground import Ground
-from tests.model.microsoft import FAULTS, flaw, heal, lack
+from tests.model.mails import note_deaths
+from tests.model.microsoft import FAULTS
 from tests.model.oracle import Watch
+from tests.model.required import met, overdue
 from tests.model.stage import Worker
 from tests.model.standing import judge_world, unexpected
 from tests.model.world import World
 
 SPANS = (20, 20, 120, 120, 660, 960, 960, 1900, 32_400, 2_700_000)
-FATAL = ("transact associations", "insert claims", "smtp", "send mail", "replace flows")
 # Not integers: hypothesis draws small ones again and again, and equal seeds make equal choices.
 CHANCE = st.binary(min_size=8, max_size=8).map(Random)
 YIELDING = ("transact associations", "transact associations", "replace flows", "replace associations")
@@ -83,7 +85,7 @@ class Journey(RuleBasedStateMachine):
             if chance.random() < 0.5
             else people.go_on(world, chance) or acts.any_act(world, chance)
         )
-        self._play(_dying(worker, chance))
+        self._play(acts.dying(worker, chance))
 
     @rule(chance=CHANCE)
     def two_act_at_once(self, chance: Random) -> None:
@@ -91,7 +93,7 @@ class Journey(RuleBasedStateMachine):
         world = self._there()
         one, other = acts.pair(world, chance)
         if chance.random() < 0.2:
-            _dying(one, chance)
+            acts.dying(one, chance)
         elif chance.random() < 0.6:
             one.yields_on = one.yields_on or chance.choice(YIELDING)
         self._play(one, other, order=_order(chance))
@@ -107,7 +109,11 @@ class Journey(RuleBasedStateMachine):
             self._play(people.advance(world, browser))
         if not browser.trips:
             return
-        arriving = people.willing(world, browser, browser.trips[-1])
+        trip = browser.trips[-1]
+        tenant = world.microsoft.tenants.get(trip.tenant)
+        if tenant and chance.random() < 0.3:
+            nearly(tenant, chance)
+        arriving = people.willing(world, browser, trip)
         drawn, other = chance.random(), acts.end_something(world, browser, chance)
         if drawn < 0.25:
             self._play(people.end_session(world, chance) or other)
@@ -117,7 +123,7 @@ class Journey(RuleBasedStateMachine):
             arriving.yields_on = chance.choice(("", *YIELDING))
             self._play(arriving, other, order=_order(chance))
             return
-        self._play(_dying(arriving, chance) if drawn > 0.9 else arriving)
+        self._play(acts.dying(arriving, chance) if drawn > 0.9 else arriving)
 
     @rule(chance=CHANCE)
     def claims_settle_while_it_is_tried_again(self, chance: Random) -> None:
@@ -127,7 +133,7 @@ class Journey(RuleBasedStateMachine):
         browser = chance.choice([each for each in world.browsers if each.trips] or world.browsers)
         is_order = chance.random() < 0.5
         body = acts.order(world, number)
-        first = _dying(acts.hand_in(world, body) if is_order else people.advance(world, browser), chance)
+        first = acts.dying(acts.hand_in(world, body) if is_order else people.advance(world, browser), chance)
         if chance.random() < 0.5:
             first.dies_at, first.dies_on, first.after = 0, "transact associations", False
         self._play(first)
@@ -150,10 +156,13 @@ class Journey(RuleBasedStateMachine):
 
     @rule(chance=CHANCE)
     def the_queue_is_worked_off(self, chance: Random) -> None:
-        """What is visible, oldest first; now and then the worker dies at the first of it."""
+        """What is visible, oldest first; now and then the worker dies at the first, or Microsoft fails it."""
         due = self._there().tasks.due()
-        if due and chance.random() < 0.3:
-            self._play(_dying(acts.deliver(self._there(), due[0]), chance))
+        looking = acts.look_in_vain(self._there(), chance)
+        if looking and chance.random() < 0.5:
+            self._play(looking)
+        elif due and chance.random() < 0.3:
+            self._play(acts.dying(acts.deliver(self._there(), due[0]), chance))
         self._drain(chance.randint(1, 3))
 
     @rule(chance=CHANCE)
@@ -214,21 +223,16 @@ class Journey(RuleBasedStateMachine):
         world = self._there()
         note(" | ".join(f"{w.name} {w.dies_on or w.dies_at or ''}" for w in workers))
         world.play(*workers, order=tuple(order))
+        note_deaths(world, workers)
         self.reached.update(f"died: {worker.name.split()[0]}" for worker in workers if worker.is_dead)
         self.reached.update(["at once"] if len(workers) > 1 else ["alone"])
         for worker in workers:
             is_plain = len(workers) == 1 and not worker.is_dead
             note(f"  {worker.name}: {len(worker.calls) if is_plain else worker.calls}")
         world.broken += unexpected(world, workers)
-
-
-def _dying(worker: Worker, chance: Random) -> Worker:
-    worker.after = chance.random() < 0.5
-    if chance.random() < 0.5:
-        worker.dies_at = chance.randint(1, 18)
-    else:
-        worker.dies_on = chance.choice(FATAL)
-    return worker
+        if len(workers) == 1:
+            world.broken += overdue(world, workers[0])
+        self.reached.update(what for worker in workers for what in met(world, worker))
 
 
 def _order(chance: Random) -> tuple[int, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from random import Random
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -23,13 +22,6 @@ from tests.model.stage import PRESENT, Stage
 
 T = TypeVar("T")
 
-FLAWS = (
-    "consents",
-    "applications",
-    "delay",
-    *("role", "licence", "subscription") * 2,
-    "domain",
-)
 LOGIN = "https://login.example"
 
 
@@ -46,7 +38,9 @@ class Member:
 
 @dataclass
 class Tenant:
-    """One organisation. `consents` holds, by client id, when its consent begins to work everywhere."""
+    """One organisation. `consents` holds, by client id, when its consent begins to work everywhere;
+    `token_age` is how old the tokens are that its sign-ins bring.
+    """
 
     tenant_id: str
     domain: str
@@ -54,6 +48,7 @@ class Tenant:
     is_subscribed: bool = True
     lists_domain: bool = True
     delay: timedelta = timedelta(0)
+    token_age: timedelta = timedelta(0)
     consents: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -67,7 +62,6 @@ class Microsoft:
     client_id: str
     applications: dict[str, frozenset[str]]
     faults: list[Exception | None] = field(default_factory=list)
-    failed: int = 0
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -107,7 +101,7 @@ class Microsoft:
                 name=person,
                 is_guest=member.is_guest,
                 role_template_ids=roles,
-                issued_at=self.now(),
+                issued_at=self.now() - self.tenants[tenant_id].token_age,
                 access_token=f"{tenant_id} {person}",
             )
 
@@ -141,6 +135,15 @@ class Microsoft:
         """Where to consent."""
         query = urlencode({"state": state, "client_id": client_id or self.client_id})
         return f"{LOGIN}/{tenant_id}/adminconsent?{query}"
+
+    async def lets_in(self, tenant_id: str) -> bool:
+        """Whether Graph takes our token."""
+
+        async def act() -> bool:
+            self._fail()
+            return self.works(tenant_id, self.client_id)
+
+        return await self.stage.call("lets_in", act)
 
     async def tenant_facts(self, tenant_id: str) -> TenantFacts:
         """The organisation, if our access works there."""
@@ -198,7 +201,7 @@ class Microsoft:
     def _fail(self) -> None:
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
-            self.failed += 1
+            met(fault)
             raise fault
 
 
@@ -208,56 +211,15 @@ FAULTS: dict[str, Callable[[], Exception]] = {
 }
 
 
+def met(fault: Exception) -> None:
+    """The worker at hand has met this trouble of Microsoft's."""
+    worker = PRESENT.get()
+    if worker is not None:
+        worker.faults.append(fault)
+
+
 def _told(what: str, of: str, told: T) -> T:
     worker = PRESENT.get()
     if worker is not None:
         worker.reads.append((what, of, told))
     return told
-
-
-def flaw(microsoft: Microsoft, chance: Random) -> None:
-    """Something at Microsoft's isn't as it should be, or isn't any more."""
-    first, other = microsoft.tenants.values()
-    tenant = chance.choice((first, first, other))
-    member = tenant.members[chance.choice(sorted(tenant.members))]
-    what = chance.choice(FLAWS)
-    if what == "consents":
-        tenant.consents.pop(microsoft.client_id, None)
-    elif what == "applications":
-        for each in microsoft.applications:
-            tenant.consents.pop(each, None)
-    elif what == "delay":
-        tenant.delay = chance.choice((timedelta(seconds=30), timedelta(minutes=20)))
-    elif what == "role":
-        member.is_administrator = not member.is_administrator
-    elif what == "licence":
-        member.is_licensed = not member.is_licensed
-    elif what == "subscription":
-        tenant.is_subscribed = not tenant.is_subscribed
-    else:
-        tenant.lists_domain = not tenant.lists_domain
-
-
-def lack(tenant: Tenant, person: str, chance: Random) -> None:
-    """One thing that a binding of `person` needs is not there."""
-    member = tenant.members.get(person)
-    what = chance.choice((*("role", "licence", "subscription") * 2, "domain", "consents"))
-    if what == "role" and member:
-        member.is_administrator = False
-    elif what == "licence" and member:
-        member.is_licensed = False
-    elif what == "domain":
-        tenant.lists_domain = False
-    elif what == "consents":
-        tenant.consents.clear()
-    else:
-        tenant.is_subscribed = False
-
-
-def heal(tenant: Tenant) -> None:
-    """Everything that is required is there; what was consented to begins to work."""
-    tenant.is_subscribed = tenant.lists_domain = True
-    tenant.delay = timedelta(0)
-    for name, member in tenant.members.items():
-        member.is_licensed = True
-        member.is_administrator = name != "colleague"

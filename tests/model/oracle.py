@@ -12,12 +12,11 @@ from adapters.storage.entities import to_value
 from adapters.storage.flows import ROW_KEY as FLOW
 from adapters.storage.flows import TABLE as FLOWS
 from association.facts import AcceptedBy, Record
-from association.partition import Prerequisite, Result
-from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.rows import Claim, Flow, FlowStatus
-from tests.memory import ROLES
 from tests.model.changes import grows, keeps, starts_anew, was_told, wrong
+from tests.model.required import is_told_all
 from tests.model.stage import PRESENT, Worker
+from tests.model.steps import has_all_checks, lacking
 from tests.model.world import World
 
 FLOW_LASTS = timedelta(minutes=15)
@@ -36,6 +35,13 @@ class Watch:
         self._world = world
         self._associations = Associations(world.tables.inner)  # type: ignore[arg-type]
         world.tables.seen = self.seen
+        world.tables.was_read = self.was_read
+
+    def was_read(self, association_id: str) -> None:
+        """Note for whoever reads it how it stands."""
+        worker, known = PRESENT.get(), self._world.history.get(association_id)
+        if worker and known:
+            worker.stood.setdefault(association_id, []).append(known[-1])
 
     async def seen(self, table: str, partition_key: str) -> None:
         """Read back what has just been changed."""
@@ -54,6 +60,8 @@ class Watch:
             known = self._world.history.setdefault(partition_key, [])
             before = known[-1] if known else None
             known.append(record)
+            if worker:
+                worker.stood[partition_key] = [record]
             for what in self._judge(worker, before, record):
                 name = worker.name if worker else ""
                 self._world.broken.append(f"{what} ({partition_key[:6]} v{record.facts.version}, {name})")
@@ -129,6 +137,7 @@ class Watch:
             return
         person = (binding.tenant_id, binding.object_id)
         claim = self._world.claim_on("tenant", binding.tenant_id)
+        missing = lacking(before, binding.tenant_id, self._world.settings.applications)
         is_by_code = facts.is_guest and facts.accepted_by is AcceptedBy.CODE
         yield from wrong(
             (after.events[-1].what != "bound" or facts.generation, "bound twice, or without its event"),
@@ -141,40 +150,9 @@ class Watch:
                 claim is None or claim.association_id != facts.association_id,
                 "bound without the claim on the tenant",
             ),
-            (not is_told_all(worker, person), "bound without Microsoft's word for all of it"),
-            *((True, f"bound without {each}") for each in self._lacking(before, binding.tenant_id)),
+            (
+                not is_told_all(worker, before, self._world.clock()),
+                "bound without Microsoft's word for all of it",
+            ),
+            *((True, f"bound without {each}") for each in missing),
         )
-
-    def _lacking(self, record: Record, tenant_id: str) -> Iterator[str]:
-        for application in self._world.settings.applications:
-            grant = record.grants.get((application.key, tenant_id))
-            if not grant or not (grant.proven_at or grant.waived_at):
-                yield application.key
-
-
-def has_all_checks(record: Record) -> bool:
-    """Whether the three rows say ok of the person and tenant signed in."""
-    facts = record.facts
-    return all(
-        (check := record.checks.get(key)) is not None
-        and check.result is Result.OK
-        and (check.tenant_id, check.object_id) == (facts.tenant_id, facts.object_id)
-        for key in Prerequisite
-    )
-
-
-def is_told_all(worker: Worker, person: tuple[str, str]) -> bool:
-    """Whether Microsoft told this worker that all is there for this person in their tenant."""
-    told = {what: answer for what, _, answer in worker.reads}
-    identity, tenant, facts = told.get("identity"), told.get("tenant"), told.get("person")
-    return bool(
-        identity
-        and tenant
-        and facts
-        and (identity.tenant_id, identity.object_id) == person
-        and tenant.tenant_id == identity.tenant_id
-        and tenant.roles >= ROLES
-        and tenant.subscriptions
-        and any(role.template_id == GLOBAL_ADMINISTRATOR for role in facts.roles or ())
-        and facts.licences
-    )

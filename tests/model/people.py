@@ -6,8 +6,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from association.answer import Answer
+from association.microsoft_errors import MicrosoftUnavailableError
 from association.rows import Leg
 from tests.model.browser import Browser, Form, Page, Trip
+from tests.model.microsoft import met
 from tests.model.stage import Worker
 from tests.model.world import PEOPLE, World
 
@@ -119,8 +121,9 @@ def consent(world: World, browser: Browser, trip: Trip) -> Worker:
 
 def _back(world: World, browser: Browser, trip: Trip, **answer: str) -> Worker:
     async def act() -> None:
-        # Microsoft's own trouble, told by the redirect
-        world.microsoft.failed += answer.get("error") == Answer.PROVISIONING
+        if answer.get("error") == Answer.PROVISIONING:
+            # Microsoft's own trouble, told by the redirect
+            met(MicrosoftUnavailableError("told by the redirect"))
         await browser.back(trip, **answer)
 
     return _on(trip, Worker(f"{browser.name} back with {answer}", act))

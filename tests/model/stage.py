@@ -22,8 +22,9 @@ class Worker:
     """One request, or one queue message, under way. It dies at call `dies_at` (0: never), or at its first
     call `dies_on`; before its first call `yields_on` it lets all others go first.
 
-    `reads` is what Microsoft told it (what, of whom, the answer), `posted` the Message-IDs that the mail
-    server took from it.
+    `reads` is what Microsoft told it (what, of whom, the answer), `faults` what Microsoft failed it with,
+    `posted` the Message-IDs that the mail server took from it, `stood` how each association stood at its last
+    write and at its reads since.
     """
 
     name: str
@@ -36,8 +37,10 @@ class Worker:
     is_dead: bool = False
     result: Any = None
     reads: list[tuple[str, str, Any]] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     posted: list[str] = field(default_factory=list)
+    stood: dict[str, list[Any]] = field(default_factory=dict)
 
 
 PRESENT: ContextVar[Worker | None] = ContextVar("worker", default=None)

@@ -18,22 +18,29 @@ from tests.model.stage import Stage
 
 T = TypeVar("T")
 Seen = Callable[[str, str], Awaitable[None]]
+Read = Callable[[str], None]
 
 
 class WatchedTables:
-    """The tables, one call at a time. `seen` is told the table and partition of every change, once stored."""
+    """The tables, one call at a time. `seen` is told the table and partition of every change, once stored,
+    `was_read` the association of every reading of one.
+    """
 
     def __init__(self, inner: Tables | MemoryTables, stage: Stage) -> None:
         self.inner = inner
         self.stage = stage
         self.seen: Seen | None = None
+        self.was_read: Read | None = None
 
     async def get(self, table: str, partition_key: str, row_key: str) -> Row | None:
         return await self.stage.call(f"get {table}", lambda: self.inner.get(table, partition_key, row_key))
 
     async def query(self, table: str, partition_key: str, **limits: Any) -> AsyncIterator[Row]:
         async def read() -> list[Row]:
-            return [row async for row in self.inner.query(table, partition_key, **limits)]
+            found = [row async for row in self.inner.query(table, partition_key, **limits)]
+            if self.was_read and table == ASSOCIATIONS:
+                self.was_read(partition_key)
+            return found
 
         for row in await self.stage.call(f"query {table}", read):
             yield row

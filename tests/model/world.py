@@ -103,11 +103,6 @@ class World:
         self.browsers.append(Browser(f"browser {number}", person, self.settings.public_base_url, self.clock))
         return self.browsers[-1]
 
-    @property
-    def was_in_trouble(self) -> bool:
-        """Whether Microsoft ever failed in this example."""
-        return self.microsoft.failed > 0
-
     def domain(self, number: int) -> str:
         """The domain of tenant `number`."""
         return f"t{number}.e{self.number}.example"
@@ -148,10 +143,6 @@ class World:
         """Let the workers run to their ends, a second after those before them."""
         self.clock.advance(seconds=1)
         self.ground.runner.run(self.stage.play(workers, order))
-        for worker in workers:
-            if worker.is_dead:
-                for message_id in worker.posted:
-                    self.deaths[message_id] = self.deaths.get(message_id, 0) + 1
 
     async def post_json(self, uri: str, value: Any) -> func.HttpResponse:
         """POST as OCTAVE or support does."""

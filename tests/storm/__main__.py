@@ -67,7 +67,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--journeys", type=int, default=2000)
     parser.add_argument("--mails", type=int, default=0, help="so many mails instead of journeys")
     parser.add_argument("--workers", type=int, default=5)
-    parser.add_argument("--faults", type=float, default=0.05, help="share of disturbed calls of every part")
+    parser.add_argument(
+        "--faults",
+        type=float,
+        default=0.05,
+        help="share of disturbed calls of every part; of the queue's, what is put in",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kill-every", type=float, default=30.0, metavar="SECONDS")
     parser.add_argument("--deaths", type=float, default=0.01, help="share of mails whose worker dies unnoted")

@@ -44,14 +44,21 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Sendings:
-    """How often a mail was accepted and its task ended well (`clean`), how often the task or its worker ended
-    badly so that an acceptance may not have been noted (`cut_off`), and how often no acceptance was heard
-    (`unheard`).
+    """How often a mail was accepted and its task ended well (`clean`); how often an acceptance may not have
+    been noted, because the task failed after it or the worker died (`cut_off`); how often the attempt ended
+    without an acceptance that was heard (`unheard`); how often the task failed before it came to the server
+    (`raised`), after which nothing can have been accepted.
     """
 
     clean: int = 0
     cut_off: int = 0
     unheard: int = 0
+    raised: int = 0
+
+    @property
+    def failures(self) -> int:
+        """How many attempts came to grief."""
+        return self.cut_off + self.unheard + self.raised
 
 
 def read_attempts(folder: Path) -> dict[str, Sendings]:
@@ -75,6 +82,8 @@ def _tasks(file: Path) -> list[tuple[str, set[str]]]:
 def _ending(said: set[str]) -> str:
     if "not_accepted" in said:
         return "unheard"
-    if "ended" not in said:
-        return "cut_off"
-    return "clean" if "accepted" in said else ""
+    if "ended" in said:
+        return "clean" if "accepted" in said else ""
+    if "raised" in said and "accepted" not in said:
+        return "raised"
+    return "cut_off"

@@ -8,7 +8,7 @@ from pathlib import Path
 from sandbox.local_settings import FURTHER_APPLICATIONS
 from tests.storm.browser import Seen, StormBrowser
 from tests.storm.chance import chance
-from tests.storm.judge import Wanted, judge
+from tests.storm.judge import judge
 from tests.storm.outcome import Outcome, unfinished, weather_figures
 from tests.storm.person import Administrator, Customer, Everybody, customer
 from tests.storm.weather import Options, Weather, running_weather
@@ -16,7 +16,7 @@ from tests.storm.weather import Options, Weather, running_weather
 
 async def run_journeys(parts: dict[str, str], count: int, options: Options) -> Outcome:
     """`count` people, all of whom have begun before the first one ends, until the queue is empty."""
-    _list_applications(Path(parts["settings"]), 1)
+    applications = _list_applications(Path(parts["settings"]), 1)
     people: list[Everybody] = []
     async with running_weather(parts, options, lambda: bool(people) and people[0].has_time) as weather:
         everybody = _everybody(weather, count)
@@ -37,8 +37,9 @@ async def run_journeys(parts: dict[str, str], count: int, options: Options) -> O
         finally:
             for walk in walks:
                 walk.cancel()
-        broken = [str(walk.exception()) for walk in walks if not walk.cancelled() and walk.exception()]
-        outcome = await _judged(weather, everybody, seen, customers)
+            ends = await asyncio.gather(*walks, return_exceptions=True)
+        broken = [str(end) for end in ends if isinstance(end, Exception)]
+        outcome = await _judged(weather, everybody, seen, customers, applications)
         outcome.wrong += [f"a person broke off: {error}" for error in broken]
         outcome.figures = {
             "journeys": count,
@@ -50,11 +51,12 @@ async def run_journeys(parts: dict[str, str], count: int, options: Options) -> O
         return outcome
 
 
-def _list_applications(settings: Path, most: int) -> None:
+def _list_applications(settings: Path, most: int) -> tuple[str, ...]:
     document = json.loads(settings.read_text(encoding="utf-8"))
     listed = json.dumps(FURTHER_APPLICATIONS[:most], ensure_ascii=False)
     document["Values"]["FURTHER_APPLICATIONS"] = listed
     settings.write_text(json.dumps(document), encoding="utf-8")
+    return tuple(one["key"] for one in FURTHER_APPLICATIONS[:most])
 
 
 def _everybody(weather: Weather, count: int) -> Everybody:
@@ -82,17 +84,16 @@ def _administrators(
     return [Administrator(everybody, one, browser(number)) for number, one in enumerate(customers)]
 
 
-async def _judged(weather: Weather, everybody: Everybody, seen: Seen, customers: list[Customer]) -> Outcome:
+async def _judged(
+    weather: Weather,
+    everybody: Everybody,
+    seen: Seen,
+    customers: list[Customer],
+    applications: tuple[str, ...],
+) -> Outcome:
     found = await weather.evidence()
-    wanted = [
-        Wanted(
-            order_number=one.order["order_number"],
-            customer_number=one.order["customer_number"],
-            tenant_id=one.tenant["tenant_id"],
-        )
-        for one in customers
-    ]
-    wrong = [*unfinished(weather), *judge(wanted, found), *everybody.stuck, *seen.bare]
+    wanted = [one.wanted(one.tenant["tenant_id"], applications) for one in customers]
+    wrong = [*unfinished(weather, len(customers)), *judge(wanted, found), *everybody.stuck, *seen.bare]
     if everybody.done != everybody.total:
         wrong.append(f"{everybody.total - everybody.done} people have no file")
     unforeseen = sum(number for page, number in seen.errors.items() if page.startswith("500 "))
@@ -106,6 +107,6 @@ async def _judged(weather: Weather, everybody: Everybody, seen: Seen, customers:
             "answers": dict(sorted(seen.statuses.items())),
             "error pages": dict(seen.errors.most_common()),
             "what people did again": dict(everybody.retries.most_common()),
-            **await weather_figures(weather, found),
+            **weather_figures(weather, found),
         },
     )

@@ -9,12 +9,10 @@ from dataclasses import replace
 
 from association.invite import receive_order
 from association.order import parse_order
-from association.ports import Ports
 from association.rows import Task, TaskKind
-from functions import services
 from tests.storm.chance import chance
-from tests.storm.judge import Evidence, Wanted, judge
-from tests.storm.later import MovableTasks
+from tests.storm.found import Evidence
+from tests.storm.judge import judge
 from tests.storm.outcome import Outcome, unfinished, weather_figures
 from tests.storm.person import Customer, customer
 from tests.storm.weather import Options, Weather, running_weather
@@ -23,7 +21,7 @@ COPIES = 2
 # One in so many addresses is refused for good.
 REFUSED_EVERY = 25
 REFUSED = "refused@"
-# The server's word, or ours where workers died at all the attempts that are made.
+# What the server's word is noted as, or ours where workers died at all the attempts that are made.
 REASONS = ("554", "never_finished")
 
 
@@ -42,10 +40,10 @@ async def run_mails(parts: dict[str, str], count: int, options: Options) -> Outc
         figures = {
             "mails due": count,
             "seconds until the queue was empty": round(seconds, 1),
-            **await weather_figures(weather, found),
+            **weather_figures(weather, found),
         }
-        wanted = [_wanted(one) for one in customers]
-        wrong = [*unfinished(weather), *judge(wanted, found), *_refusals(customers, found)]
+        wanted = [one.wanted() for one in customers]
+        wrong = [*unfinished(weather, count), *judge(wanted, found), *_refusals(customers, found)]
         return Outcome(wrong, figures)
 
 
@@ -56,29 +54,15 @@ def _customer(number: int, seed: int) -> Customer:
     return replace(one, order={**one.order, "administrator_email": one.account.replace("admin@", REFUSED)})
 
 
-def _wanted(one: Customer) -> Wanted:
-    return Wanted(
-        order_number=one.order["order_number"],
-        customer_number=one.order["customer_number"],
-    )
-
-
 async def _hand_in(weather: Weather, customers: list[Customer]) -> None:
     """Straight through the verb, without faults, before anybody works."""
-    ports = _ports(weather)
+    ports = weather.product()
     for one in customers:
         record = await receive_order(ports, parse_order(json.loads(json.dumps(one.order))))
         for key in record.outbox:
             task = Task(kind=TaskKind.MAIL, association_id=record.facts.association_id, key=key)
             for _ in range(COPIES):
                 await ports.tasks.send(task)
-
-
-def _ports(weather: Weather) -> Ports:
-    values = {**weather.settings["Values"], "AzureWebJobsStorage": weather.parts["storage"]}
-    built = services.build(values, now=weather.clock.now)
-    seconds = services.STORAGE_TIMEOUT_SECONDS
-    return replace(built.ports, tasks=MovableTasks(weather.parts["storage"], weather.clock, seconds))
 
 
 def _refusals(customers: list[Customer], found: Evidence) -> list[str]:

@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.storm.judge import Evidence
+from tests.storm.found import Evidence
+from tests.storm.struck import calm
 from tests.storm.weather import Weather
 
 
@@ -15,12 +16,15 @@ class Outcome:
     figures: dict[str, object] = field(default_factory=dict)
 
 
-def unfinished(weather: Weather) -> list[str]:
-    """That something was still to be done when patience had ended."""
-    return [] if weather.keeper.is_done else ["the queue is not empty, and patience has ended"]
+def unfinished(weather: Weather, count: int) -> list[str]:
+    """That something was still to be done when patience had ended; and which of the faults and deaths that
+    were to come over `count` journeys or mails have not.
+    """
+    wrong = [] if weather.keeper.is_done else ["the queue is not empty, and patience has ended"]
+    return wrong + calm(count, weather.options.faults, weather.struck, weather.crew.killed)
 
 
-async def weather_figures(weather: Weather, found: Evidence) -> dict[str, object]:
+def weather_figures(weather: Weather, found: Evidence) -> dict[str, object]:
     """How bad it was, and what became of the mails."""
     times = Counter(mail["message_id"] for mail in found.mails)
     given_up = Counter(
@@ -32,7 +36,7 @@ async def weather_figures(weather: Weather, found: Evidence) -> dict[str, object
     return {
         "workers killed": weather.crew.killed,
         "workers that died": weather.crew.died,
-        "faults": await weather.faults(),
+        "faults": weather.struck.counts,
         "mails": len(times),
         "mails accepted more than once": sum(number > 1 for number in times.values()),
         "most acceptances of one mail": max(times.values(), default=0),

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 import aiohttp
 
 from tests.storm.browser import StormBrowser
+from tests.storm.found import Wanted
 from tests.storm.postman import Postman
 from tests.walks.browser import Page
 
@@ -32,6 +33,17 @@ class Customer:
     order: dict[str, Any]
     tenant: dict[str, Any]
     account: str
+
+    def wanted(self, tenant_id: str = "", applications: tuple[str, ...] = ()) -> Wanted:
+        """What the order has to come to; with a tenant, that it is bound."""
+        return Wanted(
+            order_number=self.order["order_number"],
+            customer_number=self.order["customer_number"],
+            administrator=self.order["administrator_email"],
+            partner=self.order["partner"]["email"],
+            tenant_id=tenant_id,
+            applications=applications,
+        )
 
 
 def customer(mark: str, random: Random) -> Customer:

@@ -5,21 +5,24 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from association.ports import Ports
+from functions import services
 from tests.storm.attempts import read_attempts
 from tests.storm.balancer import Balancer
 from tests.storm.chance import chance
 from tests.storm.clock import Clock
-from tests.storm.evidence import read_tables
-from tests.storm.judge import Evidence
-from tests.storm.later import Keeper
+from tests.storm.evidence import read_hints, read_tables
+from tests.storm.found import Evidence
+from tests.storm.later import Keeper, MovableTasks
 from tests.storm.postman import Postman
+from tests.storm.struck import Struck
 from tests.storm.workers import Crew
 
 CLIENT_SECONDS = 600.0
@@ -29,9 +32,11 @@ LONGEST_WAY_SECONDS = 12 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How bad it gets. `faults` is the share of disturbed calls by part, `kill_every` a number of seconds,
-    `deaths` the share of mails whose worker dies right after the first acceptance, `impatience` the share of
-    presses that are done twice, `patience` after how many seconds whatever is left to do is lost.
+    """How bad it gets. `faults` is the share of disturbed calls by part; of the queue only POST is disturbed,
+    which is the product's: the GET, PUT and DELETE of the host, which asks all the time, are Azure's own
+    business. `kill_every` is a number of seconds, `deaths` the share of mails whose worker dies right after
+    the first acceptance, `impatience` the share of presses that are done twice, `patience` after how many
+    seconds whatever is left to do is lost.
     """
 
     workers: int
@@ -59,6 +64,7 @@ class Weather:
     crew: Crew
     balancer: Balancer
     postman: Postman
+    struck: Struck
     work: list["asyncio.Task[None]"] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
@@ -82,6 +88,7 @@ class Weather:
             ),
             asyncio.create_task(self.keeper.keep()),
             asyncio.create_task(self.postman.go_round()),
+            asyncio.create_task(self.struck.watch()),
         ]
 
     async def until(self, is_over: Callable[[], bool]) -> None:
@@ -93,7 +100,7 @@ class Weather:
                     task.result()
 
     async def disturb(self) -> None:
-        """Begin with the faults. Of the queue only what is put in: the host asks it all the time."""
+        """Begin with the faults."""
         for part, rate in self.options.faults.items():
             method = {"method": "POST"} if part == "queue" else {}
             wanted = {"part": part, "rate": rate, "seed": self.options.seed, "seconds": 0.5, **method}
@@ -108,23 +115,29 @@ class Weather:
         async with self.client.post(f"{self.parts['control']}{path}", json=body) as answer:
             assert answer.status in (200, 201), await answer.text()
 
-    async def faults(self) -> dict[str, int]:
-        """How often each fault happened."""
-        async with self.client.get(f"{self.parts['control']}faults") as answer:
-            return dict((await answer.json())["counts"])
-
     async def evidence(self) -> Evidence:
         """What stands when all is over."""
         await self.postman.look()
-        faults = await self.faults()
+        await self.struck.look()
         tables = await asyncio.to_thread(read_tables, self.parts["storage"])
+        product = self.product()
         return Evidence(
             **tables,
+            keys=product.keys,
+            hints=await read_hints(product.lookups, product.keys, tables["associations"]),
             mails=self.postman.mails,
             sendings=read_attempts(self.folder),
+            mail_faults=self.struck.mails,
             poisoned=await self.keeper.poisoned(),
-            unheard=faults.get("smtp.accepted_unheard", 0),
+            unheard=self.struck.counts.get("smtp.accepted_unheard", 0),
         )
+
+    def product(self) -> Ports:
+        """The product's own ports, over storage without faults."""
+        values = {**self.settings["Values"], "AzureWebJobsStorage": self.parts["storage"]}
+        built = services.build(values, now=self.clock.now)
+        tasks = MovableTasks(self.parts["storage"], self.clock, services.STORAGE_TIMEOUT_SECONDS)
+        return replace(built.ports, tasks=tasks)
 
 
 @asynccontextmanager
@@ -149,6 +162,10 @@ async def running_weather(
         async def moved(seconds: float) -> None:
             await weather.tell("clock", {"advance_seconds": seconds, "tokens": True})
 
+        async def told() -> dict[str, Any]:
+            async with client.get(f"{parts['control']}faults") as answer:
+                return dict(await answer.json())
+
         balancer = Balancer(options.at_once)
         weather = Weather(
             options=options,
@@ -161,6 +178,7 @@ async def running_weather(
             crew=Crew(settings, folder, options.workers, options.seed, options.deaths, balancer.welcome),
             balancer=balancer,
             postman=Postman(client, parts["mailbox_json"]),
+            struck=Struck(told),
         )
         await weather.keeper.open()
         stack.push_async_callback(weather.keeper.close)

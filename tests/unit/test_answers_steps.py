@@ -20,7 +20,7 @@ from association.microsoft_errors import MicrosoftRefusedError
 from association.progress import progress
 from association.retry import ask_again
 from association.roles import look_for_grant, look_task
-from association.rows import Task, TaskKind
+from association.rows import Leg, Task, TaskKind
 from association.session import Session
 from association.sign_in import complete_sign_in, leave_for_sign_in
 from association.steps import Cause
@@ -195,6 +195,34 @@ async def test_at_the_check(memory: Memory, answer: Answer) -> None:
     after = now(memory, before)
     nothing_lost(before, after)
     assert after.checks == before.checks
+
+
+@EVERY
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "visible"])
+async def test_when_the_code_of_the_check_is_redeemed(memory: Memory, answer: Answer, silent: bool) -> None:
+    """Microsoft may give a code without a page, and ask for one only where the code is redeemed."""
+    before, session = await through(memory)
+    departure = await confirm(memory.ports, before, session.tenant_id, session.object_id, silent=silent)
+    flow, identity = await taken(memory, departure), memory.entra.redeemed
+    memory.entra.redeemed = refused = MicrosoftRefusedError(answer)
+    begun = len(memory.entra.begun)
+    error = await caught(complete_confirm(memory.ports, flow, {"code": "c"}))
+    after = now(memory, before)
+    if silent and answer in ASKS_TO_BE_SEEN:
+        assert error is None
+        assert [one["silent"] for one in memory.entra.begun[begun:]] == [False]
+        assert (after.facts.left_at, after.facts.left_leg) == (NOW, Leg.CONFIRM)
+    else:
+        assert error is refused
+        assert (error.code, error.values["answer"]) == ("microsoft_refused", answer)
+        assert len(memory.entra.begun) == begun
+    nothing_lost(before, after)
+    assert after.checks == before.checks
+    memory.entra.redeemed = identity
+    departure = await confirm(memory.ports, after, session.tenant_id, session.object_id)
+    came_to = await complete_confirm(memory.ports, await taken(memory, departure), {"code": "c"})
+    assert not isinstance(came_to, Departure)
+    assert came_to[0].facts.left_at is None
 
 
 @EVERY

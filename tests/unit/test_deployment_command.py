@@ -1,6 +1,9 @@
 """`python3 dev.py package`: what it says, and when it refuses."""
 
+import shutil
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ from typing import Any
 import pytest
 
 import deployment.__main__ as command
+from deployment import fetching
 from deployment.archive import write_zip
 from deployment.bytecode import RUNNING
 from deployment.errors import PackageError
@@ -28,6 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(options, output=output)
         part = Part(name="the product", files=2, bytes=3_000_000, zipped=1_000_000)
         size = int(asked["bytes"])
+        output.write_bytes(b"new")
         return Built(path=output, bytes=size, sha256="ab" * 32, files=2, unpacked=3_000_000, parts=(part,))
 
     monkeypatch.setattr(command, "build", build)
@@ -48,37 +53,87 @@ def test_it_builds_for_azure_and_prints_what_is_in_the_zip(
     assert "the product             2    3.00       1.00" in printed
 
 
-def test_a_zip_that_is_too_large_fails(asked: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_zip_that_is_too_large_fails_and_leaves_the_one_before(
+    asked: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "dist" / "a.zip"
+    output.parent.mkdir()
+    output.write_bytes(b"before")
     asked["bytes"] = command.LARGEST + 1
-    assert command.main([]) == 1
-    assert "More than 12,000,000 bytes" in capsys.readouterr().err
-    assert command.main(["--unpruned"]) == 0
+    assert command.main(["--output", str(output)]) == 1
+    told = capsys.readouterr()
+    assert "More than 12,000,000 bytes" in told.err
+    assert "the product" in told.out
+    assert {file.name: file.read_bytes() for file in output.parent.iterdir()} == {"a.zip": b"before"}
+    assert command.main(["--output", str(output), "--unpruned"]) == 0
+    assert {file.name: file.read_bytes() for file in output.parent.iterdir()} == {"a.zip": b"new"}
 
 
 def test_another_python_s_bytecode_is_refused(
-    asked: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    asked: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["--python", OTHER]) == 1
+    there = ["--output", str(tmp_path / "a.zip")]
+    assert command.main([*there, "--python", OTHER]) == 1
     assert f"run python{OTHER} dev.py package" in capsys.readouterr().err
     assert "output" not in asked
-    assert command.main(["--python", OTHER, "--no-bytecode"]) == 0
+    assert command.main([*there, "--python", OTHER, "--no-bytecode"]) == 0
 
 
-def test_what_was_fetched_for_this_lock_is_not_fetched_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Where a stand-in for pip has installed a module named after the wanted Python."""
     targets: list[Path] = []
 
     def install(requirements: Path, python: str, target: Path) -> None:
         assert requirements.read_text() == "thing==1.0 --hash=sha256:00\n"
         targets.append(target)
-        target.mkdir()
+        target.mkdir(exist_ok=True)  # as pip does
+        (target / f"of_{python}.py").touch()
 
     monkeypatch.setattr("deployment.fetching._install", install)
+    return targets
+
+
+def test_what_was_fetched_for_this_lock_is_not_fetched_again(installed: list[Path], tmp_path: Path) -> None:
     first = fetched([ONE], "3.11", tmp_path / "x")
     assert fetched([ONE], "3.11", tmp_path / "x") == first
     other = fetched([ONE], "3.12", tmp_path / "x")
-    assert (first.is_dir(), other.is_dir(), len(targets)) == (True, True, 2)
+    assert (first.is_dir(), other.is_dir(), len(installed)) == (True, True, 2)
+    assert len(set(installed)) == 2
+
+
+def test_what_an_abort_has_left_is_not_among_the_libraries(installed: list[Path], tmp_path: Path) -> None:
+    fetched([ONE], "3.11", tmp_path)
+    stale = installed.pop()
+    stale.mkdir()
+    (stale / "half.py").touch()
+    shutil.rmtree(fetched([ONE], "3.11", tmp_path))
+    site = fetched([ONE], "3.11", tmp_path)
+    assert [file.name for file in site.iterdir()] == ["of_3.11.py"]
+
+
+def test_another_glibc_has_libraries_of_its_own(
+    installed: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fetched([ONE], "3.11", tmp_path)
+    monkeypatch.setattr("deployment.fetching.NEWEST_GLIBC_MINOR", 17)
+    assert fetched([ONE], "3.11", tmp_path) != first
+    assert len(installed) == 2
+
+
+def test_two_who_need_the_same_at_once_fetch_it_once(
+    installed: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install = fetching._install
+
+    def slowly(requirements: Path, python: str, target: Path) -> None:
+        install(requirements, python, target)
+        time.sleep(0.3)
+
+    monkeypatch.setattr("deployment.fetching._install", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        sites = list(pool.map(lambda python: fetched([ONE], python, tmp_path), ["3.11", "3.11"]))
+    assert len(set(sites)) == len(installed) == 1
 
 
 def test_wheels_are_asked_for_that_load_where_glibc_is_older_than_here(

@@ -71,6 +71,21 @@ def test_another_version_than_the_lock_s_is_not_shipped(tmp_path: Path, wanted: 
         list(files_of(tmp_path, [Locked(name=name, version=version, hashes=())]))
 
 
+def test_what_lies_about_in_the_product_s_folders_is_not_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployment.package.ROOT", tmp_path)
+    for name in ("function_app.py", "assets/site.css", "functions/__pycache__/a.cpython-311.pyc.1234"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [file.name for file in product_files()] == ["function_app.py", "site.css"]
+    for name in ("site.css~", ".site.css.swp", "notes"):
+        (tmp_path / "assets" / name).touch()
+        with pytest.raises(PackageError, match=rf"assets.{re.escape(name)}: no kind of file"):
+            product_files()
+        (tmp_path / "assets" / name).unlink()
+
+
 def test_what_is_left_out_is_locked_and_not_imported_by_the_product() -> None:
     assert LEFT_OUT.keys() <= names_for(RUNNING).keys()
     modules = [file for file in product_files() if file.suffix == ".py"]

@@ -386,6 +386,15 @@ async def test_a_trial_and_its_end_are_read(
     assert (read.is_trial, read.next_change) == expected
 
 
+async def test_graph_lets_our_token_in_or_not_yet(graph: Graph, microsoft: Microsoft) -> None:
+    assert await graph.lets_in(TENANT) is True
+    microsoft.answers["organization"] = error(403)
+    assert await graph.lets_in(TENANT) is False
+    microsoft.answers["organization"] = error(503)
+    with pytest.raises(MicrosoftUnavailableError):
+        await graph.lets_in(TENANT)
+
+
 # What applications were granted
 
 CONTACT, AUTOMATE, GONE = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from adapters.deadline import seconds_left, within
+from adapters.deadline import seconds_left, seconds_to_ask, within
 from adapters.microsoft.retries import (
     BACK_OFF_SECONDS,
     LONGEST_TOLD_SECONDS,
@@ -162,6 +162,26 @@ def test_what_is_left_is_never_more_than_around_it() -> None:
     with within(-1):
         assert seconds_left(5) == 0
     assert seconds_left(5) == 5
+
+
+def test_microsoft_is_not_asked_in_the_time_that_is_kept_for_noting() -> None:
+    assert seconds_to_ask(5) == 5
+    with within(10, keeping=4):
+        assert 5 < seconds_to_ask() <= 6
+        assert 9 < seconds_left() <= 10
+        with within(100):
+            assert 5 < seconds_to_ask() <= 6
+        with within(3):
+            assert 2 < seconds_to_ask() <= 3
+    with within(2, keeping=4):
+        assert (seconds_to_ask(), seconds_left() > 1) == (0, True)
+
+
+async def test_a_wait_leaves_the_time_that_is_kept() -> None:
+    attempts = Attempts(passing(retry_after=5))
+    with within(9, keeping=4), pytest.raises(PassingError):
+        await attempts.run()
+    assert attempts.waited == []
 
 
 async def test_a_thread_knows_what_is_left_to_its_caller() -> None:

@@ -81,7 +81,7 @@ def visit_cookie(memory: Memory, reference: str) -> str:
 HELD: dict[str, dict[str, str]] = {
     "nothing": {},
     "one association": {f"{VISIT}{FIRST}": "x"},
-    "several associations": {f"{VISIT}{FIRST}": "x", f"{SESSION}{SECOND}": "y"},
+    "several associations": {f"{VISIT}{FIRST}": "x", f"{SESSION}{FIRST}": "y", f"{VISIT}{SECOND}": "x"},
 }
 
 
@@ -167,8 +167,9 @@ async def test_a_page_that_failed_for_now_can_be_tried_again(code: str) -> None:
     [
         ("/x", {}, ""),
         ("/x", {f"{VISIT}{FIRST}": "x"}, FIRST),
-        ("/x", {f"{SESSION}{FIRST}": "x"}, FIRST),
+        ("/x", {f"{SESSION}{FIRST}": "x"}, ""),
         ("/x", {f"{VISIT}{FIRST}": "x", f"{SESSION}{FIRST}": "y"}, FIRST),
+        ("/x", {f"{VISIT}{FIRST}": "x", f"{SESSION}{SECOND}": "y"}, FIRST),
         ("/x", {f"{VISIT}nothing": "x", "visit-": "y", "addin": "z"}, ""),
         ("/x", {f"{VISIT}<script>": "x", f"{VISIT}{FIRST}": "y"}, FIRST),
         (f"/a/{SECOND}/check", {f"{VISIT}{FIRST}": "x"}, SECOND),
@@ -178,6 +179,34 @@ async def test_a_page_that_failed_for_now_can_be_tried_again(code: str) -> None:
 )
 def test_the_association_at_hand(path: str, cookies: dict[str, str], reference: str) -> None:
     assert reference_at_hand(request(path, cookies=cookies)) == reference
+
+
+SIGNED_IN = {f"{VISIT}{FIRST}": "x", f"{SESSION}{FIRST}": "y"}
+
+
+@pytest.mark.parametrize(
+    ("path", "cookies", "concerns", "href"),
+    [
+        ("/nowhere", SIGNED_IN, "", f"/a/{FIRST}?as-nobody=1"),
+        ("/sign-in/callback", SIGNED_IN, "", f"/a/{FIRST}?as-nobody=1"),
+        ("/a?k=x", SIGNED_IN, "", f"/a/{FIRST}?as-nobody=1"),
+        ("/nowhere", {f"{VISIT}{FIRST}": "x", f"{SESSION}{SECOND}": "y"}, "", f"/a/{FIRST}"),
+        ("/nowhere", {f"{SESSION}{FIRST}": "y"}, "", "/new-link"),
+        (f"/a/{FIRST}/check", SIGNED_IN, "", f"/a/{FIRST}"),
+        ("/sign-in/callback", SIGNED_IN, CONCERNED, f"/a/{reference_of(CONCERNED)}"),
+    ],
+)
+async def test_where_the_address_names_no_association_a_session_is_nobodys_for_sure(
+    path: str, cookies: dict[str, str], concerns: str, href: str
+) -> None:
+    page = await failed(coded("form_forged"), request(path, cookies=cookies), concerns)
+    assert button(page)[0] == href
+    assert (said("error.as_nobody") in " ".join(page.text_content().split())) == ("as-nobody" in href)
+
+
+async def test_the_language_switch_leads_into_nobodys_session_either() -> None:
+    page = await failed(coded("form_forged"), request("/nowhere", "POST", cookies=SIGNED_IN))
+    assert page.xpath("//header//a[@hreflang]/@href") == ["/new-link?language=en"]
 
 
 @pytest.mark.parametrize(("earlier", "later"), [(FIRST, SECOND), (SECOND, FIRST)])

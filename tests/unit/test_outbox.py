@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from association.acceptance import ask_acceptance
+from association.changes import ATTEMPTS
 from association.errors import MailRefusedError, StorageUnavailableError
 from association.facts import Record
 from association.links import find_link
@@ -234,6 +235,44 @@ async def test_storage_that_stumbles_after_the_sending_repeats_no_mail(memory: M
     memory.associations.commit = stumbling  # type: ignore[assignment, method-assign]
     await deliver(memory.ports, task_of(record))
     assert mail_of(memory, record).status is MailStatus.SENT
+
+
+async def test_a_mail_is_sent_once_though_somebody_else_keeps_changing_the_association(
+    memory: Memory,
+) -> None:
+    record = await ordered(memory)
+    identifier, changes = record.facts.association_id, iter(range(3 * ATTEMPTS))
+
+    async def change_again() -> None:
+        if next(changes, None) is not None:
+            memory.put(memory.record(identifier))
+            memory.associations.interference = change_again
+
+    memory.associations.interference = change_again
+    await deliver(memory.ports, task_of(record))
+    memory.clock.advance(seconds=LEASE.total_seconds())
+    await deliver(memory.ports, task_of(record))
+    assert next(changes, None) is None
+    assert len(memory.post.sent) == 1
+    assert mail_of(memory, record).status is MailStatus.SENT
+
+
+async def test_storage_that_answers_no_read_uses_up_no_attempt(memory: Memory) -> None:
+    record = await ordered(memory)
+    read = memory.associations.read
+
+    async def silent(_: str) -> Record | None:
+        raise StorageUnavailableError
+
+    for _ in range(MOST_ATTEMPTS + 1):
+        memory.associations.read = silent  # type: ignore[assignment, method-assign]
+        with pytest.raises(StorageUnavailableError):
+            await deliver(memory.ports, task_of(record))
+        memory.clock.advance(seconds=LEASE.total_seconds())
+    memory.associations.read = read  # type: ignore[method-assign]
+    await deliver(memory.ports, task_of(record))
+    mail = mail_of(memory, record)
+    assert (len(memory.post.sent), mail.status, mail.attempts) == (1, MailStatus.SENT, 1)
 
 
 @pytest.mark.parametrize("ended", ["closed_at", "link_revoked_at", "link_expires_at"])

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -263,7 +263,8 @@ def page_cases() -> Iterator[Case]:
     for leg in Leg:
         yield f"progress-left-{leg}", "progress", progress(left=Left(SINCE, leg))
     waiting = journey(Step.AUTHORISATION, State.WAITING, since=SINCE, refresh_seconds=5)
-    yield "verifying", "verifying", waiting
+    for name, unread_at in (("verifying-unread", SINCE + timedelta(hours=1)), ("verifying", None)):
+        yield name, "verifying", {**waiting, "unread_at": unread_at}
     yield "prerequisites-ready", "prerequisites", journey(Step.PREREQUISITES, checks=())
     for name, checks in CHECKS.items():
         values = journey(Step.PREREQUISITES, State.BLOCKED, checks=checks)
@@ -585,6 +586,12 @@ def test_two_catalogue_files_with_the_same_key_are_refused(tmp_path: Path) -> No
 def test_importing_the_module_imports_no_template_engine() -> None:
     code = "import sys, adapters.rendering; sys.exit('jinja2' in sys.modules or 'markupsafe' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_waiting_page_tells_when_microsoft_could_not_be_asked() -> None:
+    cases = {name: values for name, page, values in page_cases() if page == "verifying"}
+    told = {name: "11:42" in RENDERING.page("verifying", "en", **values) for name, values in cases.items()}
+    assert told == {"verifying": False, "verifying-unread": True}
 
 
 def test_the_waiting_page_refreshes_itself_without_script() -> None:

@@ -11,6 +11,7 @@ from association.links import link_end
 from association.missing import missing
 from association.partition import Check, Event, Grant, Prerequisite, Result
 from association.support import MOST_FOUND, Question, find_page
+from functions.web.answers import in_words
 from functions.web.support_view import NEWEST_EVENTS, NEWEST_FAILURES, newest, support_view
 from tests.memory import NOW, ORDER, OTHER_TENANT, PERSON, TENANT, Memory, expects, ordered, signed_in
 
@@ -147,6 +148,35 @@ async def test_checks_come_with_their_evidence_and_applications_with_their_stand
         "username": "",
     }
     json.dumps(view)
+
+
+@pytest.mark.parametrize(
+    ("event", "answer"),
+    [
+        (Event(what="sign_in_refused", at=NOW, by="microsoft", new="denied"), "denied"),
+        (Event(what="consent_refused", at=NOW, by="microsoft", new="cancelled"), "cancelled"),
+        (Event(what="application_refused", at=NOW, by="microsoft", old="contact", new="denied"), "denied"),
+        (Event(what="failed", at=NOW, old="our_credential", new="microsoft_refused"), "our_credential"),
+        (Event(what="left_for_microsoft", at=NOW, old="provisioning", new="consent"), "provisioning"),
+        (Event(what="left_for_microsoft", at=NOW, new="consent"), ""),
+        (
+            Event(what="looked", at=NOW, by="microsoft", old="access", new="our_credential"),
+            "our_credential",
+        ),
+        (Event(what="looked", at=NOW, by="service", old="access", new="3"), ""),
+        (Event(what="signed_in", at=NOW, new=TENANT), ""),
+        (Event(what="mail_failed", at=NOW, old="invitation-1", new="never_finished"), ""),
+    ],
+    ids=lambda value: value.what if isinstance(value, Event) else value,
+)
+async def test_what_microsoft_answered_stands_in_words_beside_its_event(
+    memory: Memory, event: Event, answer: str
+) -> None:
+    record = replace(await ordered(memory), events=(event,))
+    for language in ("fr", "en"):
+        (shown,) = support_view(record, memory.ports, language)["events"]
+        assert shown["answer_in_words"] == in_words(answer, language)
+        assert bool(shown["answer_in_words"]) is bool(answer)
 
 
 def test_failures_drown_no_other_event() -> None:

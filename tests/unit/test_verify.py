@@ -67,6 +67,12 @@ async def shown(memory: Memory, record: Record, *, silent: bool = True) -> Flow:
     return await taken(memory, await confirm(memory.ports, record, TENANT, PERSON, silent=silent))
 
 
+async def left(memory: Memory, record: Record) -> tuple[Record, Flow]:
+    """The record as it stands while the person is at Microsoft's."""
+    flow = await shown(memory, record)
+    return memory.record(record.facts.association_id), flow
+
+
 async def confirmed(memory: Memory, record: Record, flow: Flow | None = None) -> Record:
     came_to = await complete_confirm(memory.ports, flow or await shown(memory, record), {"code": "c"})
     assert not isinstance(came_to, Departure)
@@ -109,19 +115,19 @@ async def test_what_cannot_be_read_binds_nothing_and_is_unknown(memory: Memory) 
 
 
 async def test_when_microsoft_does_not_answer_no_fact_is_lost(memory: Memory) -> None:
-    record, _ = await consented(memory)
+    record, flow = await left(memory, (await consented(memory))[0])
     memory.graph.tenant = MicrosoftUnavailableError("reason=test")
     with pytest.raises(MicrosoftUnavailableError):
-        await confirmed(memory, record)
+        await confirmed(memory, record, flow)
     assert memory.record(record.facts.association_id) == record
 
 
 @pytest.mark.parametrize("change", [{"tenant_id": OTHER_TENANT}, {"object_id": OTHER_PERSON}])
 async def test_another_person_coming_back_confirms_nothing(memory: Memory, change: dict[str, str]) -> None:
-    record, _ = await consented(memory)
+    record, flow = await left(memory, (await consented(memory))[0])
     memory.entra.redeemed = identity(memory, **change)
     with pytest.raises(AccountChangedError):
-        await confirmed(memory, record)
+        await confirmed(memory, record, flow)
     assert memory.record(record.facts.association_id) == record
 
 
@@ -159,11 +165,11 @@ async def test_an_id_token_of_ten_minutes_ago_still_counts(memory: Memory) -> No
 
 
 async def test_an_older_id_token_is_refused_before_anything_is_read(memory: Memory) -> None:
-    record, _ = await consented(memory)
+    record, flow = await left(memory, (await consented(memory))[0])
     memory.entra.redeemed = identity(memory, issued_at=NOW - timedelta(minutes=10, seconds=1))
     memory.graph.tenant = AssertionError("was read")
     with pytest.raises(IdTokenInvalidError):
-        await confirmed(memory, record)
+        await confirmed(memory, record, flow)
     assert memory.record(record.facts.association_id) == record
 
 
@@ -198,6 +204,27 @@ async def test_any_other_error_is_not_repeated(memory: Memory, answer: Answer) -
     with pytest.raises(MicrosoftRefusedError if answer in OURS else passing):
         await complete_confirm(memory.ports, flow, {"error": "x"})
     assert len(memory.entra.begun) == begun
+
+
+@pytest.mark.parametrize("answer", [Answer.INTERACTION_REQUIRED, Answer.CONSENT_MISSING])
+async def test_what_microsoft_wants_to_show_once_it_has_the_code_is_repeated_once_visibly(
+    memory: Memory, answer: Answer
+) -> None:
+    record, _ = await consented(memory)
+    flow = await shown(memory, record)
+    memory.entra.redeemed = MicrosoftRefusedError(answer)
+    departure = await complete_confirm(memory.ports, flow, {"code": "c"}, record)
+    assert isinstance(departure, Departure)
+    visible = await taken(memory, departure)
+    assert (visible.leg, visible.tenant_id, visible.object_id, visible.is_silent) == (
+        Leg.CONFIRM,
+        TENANT,
+        PERSON,
+        False,
+    )
+    with pytest.raises(MicrosoftRefusedError) as refused:
+        await complete_confirm(memory.ports, visible, {"code": "c"})
+    assert refused.value.answer is answer
 
 
 async def test_the_results_meet_a_change_made_meanwhile(memory: Memory) -> None:

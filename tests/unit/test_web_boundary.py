@@ -19,6 +19,7 @@ from association.errors import (
     AssociationError,
     LimitReachedError,
     LinkExpiredError,
+    LinkUnknownError,
     OrderConflictError,
     RequestInvalidError,
     SettingsIncompleteError,
@@ -30,7 +31,7 @@ from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavail
 from functions import services
 from functions.services import Services, rendering
 from functions.web import boundary, failures, responses
-from functions.web.boundary import STATUS, json_api, language_of, pages
+from functions.web.boundary import STATUS, json_api, language_of, link_pages, pages
 from functions.web.failures import concerned
 from tests.memory import Memory, ordered
 
@@ -210,6 +211,26 @@ async def test_an_answer_says_when_to_try_again_if_a_time_helps(
     for wrap in (pages, json_api):
         response = await wrap(raising(error))(request())
         assert response.headers.get("Retry-After") == seconds
+
+
+@pytest.mark.parametrize(
+    "ends", [LinkUnknownError(), StorageUnavailableError(), RuntimeError(), None], ids=repr
+)
+async def test_whoever_opens_a_mailed_link_in_vain_leaves_no_session(
+    memory: Memory, ends: Exception | None
+) -> None:
+    async def handler(req: func.HttpRequest) -> func.HttpResponse:
+        if ends:
+            raise ends
+        return responses.redirect("/a/K7QF-2MPD", None)
+
+    held = "session-K7QF-2MPD=a; session-ABCD-0123=b; visit-K7QF-2MPD=c; session-x y=d; session-k7qf2mpd=e"
+    response = await link_pages(handler)(request(cookie=held))
+    ended = response.headers.get_all("Set-Cookie") if ends else []
+    names = [line.partition("=")[0] for line in ended]
+    assert names == (["session-K7QF-2MPD", "session-ABCD-0123"] if ends else [])
+    assert all("Max-Age=0; Path=/" in line for line in ended)
+    assert ends or "Set-Cookie" not in response.headers
 
 
 async def test_calls_outside_end_before_the_request_and_what_follows_has_its_own_time(

@@ -77,7 +77,7 @@ class Stand:
 class Step:
     """`bring` makes a customer who stands before it; `approach` leads up to it, `take` takes it, both as
     often as one likes; `parts` are what it may call; if one of those in `once` fails, the step is passed
-    nevertheless; `is_taken` tells its success by the answer.
+    nevertheless; `is_taken` tells its success by the answer; `rows` is what the addresses of its rows hold.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Step:
     parts: tuple[Part, ...]
     approach: Callable[[Stand], Any] = lambda _: None
     once: tuple[Part, ...] = ()
+    rows: Callable[[Stand], str] = lambda stand: stand.association_id
 
     def __str__(self) -> str:
         return self.name
@@ -159,7 +160,7 @@ def finish(stand: Stand) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not _advanced(stand):
         assert time.monotonic() < end, stand.shown().words
-        time.sleep(0.2)
+        time.sleep(0.5)
     found = stand.world.support(order_number=number)
     assert (found["step"], found["cause"]) == ("done", "")
     assert [event["what"] for event in found["events"]].count("bound") == 1

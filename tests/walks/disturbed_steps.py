@@ -1,5 +1,7 @@
 """Where a fault can strike on the journey: each step, who stands before it, and how it is taken."""
 
+import hashlib
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +10,7 @@ from sandbox.faults.listed import Part
 from tests.walks.browser import Page
 from tests.walks.disturbed import Stand, Step
 from tests.walks.people import Person
-from tests.walks.world import World
+from tests.walks.world import World, query_of
 
 
 def ordered(world: World, name: str = "menuiserie-lambert") -> Stand:
@@ -48,6 +50,21 @@ def bound(world: World) -> Stand:
     return stand
 
 
+def stopped(world: World) -> Stand:
+    """Signed in at another organisation than the order's: a code is on its way to the recorded address."""
+    stand = ordered(world, "imprimerie-roussel")
+    stand.page = stand.person.signs_in(stand.shown())
+    assert stand.page.is_headed("unexpected_tenant.title"), stand.page.words
+    return stand
+
+
+def shared(world: World) -> Stand:
+    """Done, and the share link opened."""
+    stand = bound(world)
+    assert leads_on(stand.one(share_link(stand)))
+    return stand
+
+
 def leads_on(page: Page) -> bool:
     return page.status == 303
 
@@ -70,9 +87,48 @@ def presses(stand: Stand, form: dict[str, str]) -> Page:
 
 
 def last_leg(stand: Stand) -> str:
-    """The callback that writes the binding."""
+    """The callback that writes the binding: after the last consent, or once more after it has failed."""
+    actions = [form.get("action") or "" for form in stand.shown().document.forms]
+    if not any(action.endswith("/applications/contact") for action in actions):
+        return stand.away("/check")
     onward = stand.one(stand.away("/applications/contact"))
     return stand.person.passes(onward.text)
+
+
+def mailed_link(stand: Stand) -> str:
+    return stand.world.link(stand.order)
+
+
+def share_link(stand: Stand) -> str:
+    (link,) = stand.shown().document.xpath("//section[@id='share']//code/text()")
+    return str(link)
+
+
+def row_of(link: Callable[[Stand], str]) -> Callable[[Stand], str]:
+    """The key of the row of a link, by which it is looked for before anything else is known."""
+    return lambda stand: hashlib.sha256(query_of(link(stand))["k"].encode()).hexdigest()
+
+
+def mailed_code(stand: Stand) -> dict[str, str]:
+    """The form of the code as it was mailed."""
+    mail = stand.world.mail(stand.order["administrator_email"], "code")
+    found = re.search(r"^\s*(\d{6})\s*$", mail["text"], re.MULTILINE)
+    assert found, mail["text"]
+    return {**stand.shown().form("/code"), "code": found.group(1)}
+
+
+def guests_domain(stand: Stand) -> dict[str, str]:
+    """The form in which a guest names the organisation."""
+    page = stand.shown()
+    (form,) = page.document.xpath("//form[.//input[@name='domain']]")
+    fields = {name: value or "" for name, value in form.fields.items()}
+    domain = stand.customer.account.rpartition("@")[2]
+    return {"": f"{stand.world.host}{form.get('action')}", **fields, "domain": domain}
+
+
+def asked_link(stand: Stand) -> dict[str, str]:
+    page = stand.person.browser.open(f"{stand.world.host}/new-link")
+    return {**page.form("/new-link"), "asked": stand.order["order_number"]}
 
 
 def asks_support(stand: Stand, _: str) -> Page:
@@ -93,6 +149,7 @@ def asks(stand: Stand, path: str, body: dict[str, Any]) -> Page:
 
 ENTRA, GRAPH, STORAGE, QUEUE = Part.ENTRA, Part.GRAPH, Part.STORAGE, Part.QUEUE
 STEPS = (
+    Step("link", ordered, opens, leads_on, (STORAGE,), mailed_link, rows=row_of(mailed_link)),
     Step("progress page", ordered, lambda stand, _: stand.one(stand.address), is_shown, (STORAGE,)),
     Step("sign-in", ordered, presses, leads_on, (STORAGE,), form_of("/sign-in")),
     Step(
@@ -103,6 +160,9 @@ STEPS = (
         (ENTRA, STORAGE),
         lambda stand: stand.away("/sign-in"),
     ),
+    Step("guest's sign-in", ordered, presses, leads_on, (ENTRA, STORAGE), guests_domain),
+    Step("code", stopped, presses, leads_on, (STORAGE,), mailed_code),
+    Step("new code", stopped, presses, leads_on, (STORAGE, QUEUE), form_of("/code/new")),
     Step("consent", signed_in, presses, leads_on, (STORAGE,), form_of("/consent")),
     Step(
         "consent callback",
@@ -122,6 +182,7 @@ STEPS = (
         (ENTRA, GRAPH, STORAGE),
         lambda stand: stand.away("/check"),
     ),
+    Step("application", at_applications, presses, leads_on, (STORAGE,), form_of("/applications/contact")),
     Step(
         "application callback",
         at_applications,
@@ -131,7 +192,15 @@ STEPS = (
         lambda stand: stand.away("/applications/contact"),
         once=(ENTRA, GRAPH),
     ),
-    Step("binding callback", at_applications, opens, leads_on, (QUEUE,), last_leg, once=(QUEUE,)),
+    Step(
+        "binding callback",
+        at_applications,
+        opens,
+        leads_on,
+        (ENTRA, GRAPH, STORAGE, QUEUE),
+        last_leg,
+        once=(QUEUE,),
+    ),
     Step(
         "add-in file",
         bound,
@@ -139,6 +208,17 @@ STEPS = (
         is_shown,
         (STORAGE,),
     ),
+    Step("portal", bound, presses, is_shown, (STORAGE,), form_of("/portal")),
+    Step("share link", bound, opens, leads_on, (STORAGE,), share_link, rows=row_of(share_link)),
+    Step(
+        "guide",
+        shared,
+        lambda stand, _: stand.one(f"{stand.world.host}/addin/guide?of={stand.order['reference']}"),
+        is_shown,
+        (STORAGE,),
+    ),
+    Step("sign-out", signed_in, presses, leads_on, (STORAGE,), form_of("/sign-out")),
+    Step("new link", ordered, presses, leads_on, (STORAGE, QUEUE), asked_link),
     Step("order", ordered, orders_again, lambda page: page.status in {200, 201}, (STORAGE, QUEUE)),
     Step("support's search", ordered, asks_support, is_shown, (STORAGE,)),
 )

@@ -1,5 +1,6 @@
 """What lasts at Microsoft's, walked into: the tenant's policies, our registration, its keys."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from sandbox.credentials import new_credential
 from sandbox.local_settings import CLIENT_ID
 from sandbox.running import running_parts
+from tests.walks.browser import Page, tells
 from tests.walks.disturbed import Stand, finish
 from tests.walks.disturbed_steps import ordered
 from tests.walks.world import World, running_product, running_world
@@ -74,8 +76,29 @@ def test_conditional_access_on_the_token_is_told_and_the_way_stays_open(stand: S
     assert (answer.status, answer.is_headed("error.microsoft_refused.title")) == (502, True)
     assert answer.failure_reference
     assert answer.says("answer.blocked_by_policy.cause")
+    require_told_to_support(stand, answer)
     lift(stand, "conditional_access")
     finish(stand)
+
+
+def test_conditional_access_on_the_confirming_redirect_is_told_and_the_way_stays_open(stand: Stand) -> None:
+    stand.person.signs_in(stand.shown())
+    onward = stand.one(stand.away("/consent"))
+    meets(stand, "sign_in_error", number=53003)
+    answer = stand.one(stand.person.passes(onward.text))
+    assert (answer.status, answer.is_headed("error.sign_in_refused.title")) == (403, True)
+    require_told_to_support(stand, answer)
+    lift(stand, "sign_in_error")
+    finish(stand)
+
+
+def require_told_to_support(stand: Stand, answer: Page) -> None:
+    """What Microsoft's answer came to and its correlation id, found by the page's reference."""
+    events = stand.world.support(reference=answer.failure_reference)["events"]
+    (failed,) = [event for event in events if event["reference"] == answer.failure_reference]
+    assert (failed["what"], failed["old"]) == ("failed", "blocked_by_policy")
+    assert uuid.UUID(failed["correlation_id"])
+    assert tells(failed["answer_in_words"], "answer.blocked_by_policy.cause")
 
 
 @pytest.mark.parametrize("condition", ["tenant_restrictions", "approval_required"])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 
 import pytest
 
@@ -16,13 +17,18 @@ from tests.walks.world import World, running_world
 
 LISTED = json.loads(Path("sandbox/applications.json").read_text(encoding="utf-8"))[:1]
 SILENCES = ("hang", "slow_drip")
+# Everybody's: the queue, and the counts of those who ask for a new link.
+SHARED = [("new link", Part.STORAGE), *((step.name, Part.QUEUE) for step in STEPS)]
+PLACES = [(step, part) for step in STEPS for part in step.parts if (step.name, part) not in SHARED]
+# Callbacks meet both, the other steps one of them in turn.
 WORK = [
     (step, part, fault)
-    for step in STEPS
-    for part in step.parts
-    for fault in SILENCES
-    if part is not Part.QUEUE
+    for number, (step, part) in enumerate(PLACES)
+    for turn, fault in enumerate(SILENCES)
+    if step.name.endswith("callback") or number % 2 == turn
 ]
+# They wait all at the same time, and come there a few at a time.
+COMING = Semaphore(8)
 (ORDER,) = (step for step in STEPS if step.name == "order")
 
 
@@ -34,9 +40,10 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def told(world: World, step: Step, part: Part, fault: str) -> str:
     """What the step's own customer is told; what can be taken again then is."""
-    stand = step.bring(world)
+    with COMING:
+        stand = step.bring(world)
     limits = {
-        Part.STORAGE: {"path": stand.association_id},
+        Part.STORAGE: {"path": step.rows(stand)},
         Part.QUEUE: {"path": "/tasks", "method": "POST"},
     }
     code = disturb(stand, step, part, fault, **limits.get(part, {}))

@@ -67,3 +67,15 @@ def test_a_binding_without_the_queue_is_not_lost(world: World, fault: str) -> No
     stand = step.bring(world)
     assert disturb(stand, step, Part.QUEUE, fault, path="", method="POST") == "storage_unavailable"
     take_again(stand, step, Part.QUEUE)
+
+
+@pytest.mark.parametrize("name", ["new code", "new link"])
+def test_a_mail_that_is_asked_for_without_the_queue_is_told_so_and_asked_for_again(
+    world: World, name: str
+) -> None:
+    (step,) = (step for step in STEPS if step.name == name)
+    stand = step.bring(world)
+    for fault in ("server_busy", "answer_lost"):
+        code = disturb(stand, step, Part.QUEUE, fault, path="", method="POST")
+        assert code == "storage_unavailable", fault
+    take_again(stand, step, Part.QUEUE)

@@ -1,6 +1,8 @@
 """One browser, two people, one after the other: nothing of the first shows to the second."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 import pytest
 
@@ -102,3 +104,67 @@ def test_two_companies_share_links_in_one_browser_do_not_mix(world: World, first
     assert files[0] == first.person.browser.open(f"{first.page.url}/sage-contact.xml").body
     assert files[1] == person.browser.open(f"{other.url}/sage-contact.xml").body
     assert files[0] != files[1]
+
+
+def revoked(world: World) -> str:
+    """A link of another company that a newer one has replaced."""
+    order = world.orders(world.customer("mont-blanc-outdoor"))
+    link = world.link(order)
+    answer = world.post(
+        f"/support/associations/{order['association_id']}/renew-link", {"reason": "demandé au téléphone"}
+    )
+    assert answer.status_code == 200, answer.text
+    return link
+
+
+# Failures at an address that names no association: status, and where the next one finds it.
+FAILURES: dict[str, tuple[int, Callable[[World, First], str]]] = {
+    "a mistyped link": (404, lambda _, first: f"{first.link[:-1]}{'x' if first.link[-1] != 'x' else 'y'}"),
+    "a link that was cut": (404, lambda _, first: first.link[:-9]),
+    "a revoked link": (410, lambda world, _: revoked(world)),
+    "no such address": (404, lambda world, _: f"{world.host}/nowhere"),
+    "below the association": (404, lambda _, first: f"{first.page.url}/nowhere"),
+    "a callback without state": (400, lambda world, _: f"{world.host}/sign-in/callback"),
+    "a callback of nobody": (400, lambda world, _: f"{world.host}/consent/callback?state={'x' * 43}"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_no_failure_leads_the_next_one_to_the_account_of_who_just_left(
+    world: World, first: First, failure: str
+) -> None:
+    status, address = FAILURES[failure]
+    browser = first.person.browser
+    page = browser.open(address(world, first))
+    assert (page.status, clean(page, first)) == (status, True)
+    (button,) = page.document.xpath("//main//a[contains(@class, 'primary')]/@href")
+    (switch,) = page.document.xpath("//header//a[@hreflang]/@href")
+    for href in (str(button), str(switch)):
+        each = browser.copy()
+        behind = each.open(urljoin(page.url, href))
+        assert clean(behind, first), href
+        if href == button:
+            # and nothing of theirs is a press further
+            assert behind.status == 200
+            assert clean(each.open(first.page.url), first)
+            assert each.open(f"{first.page.url}/sage-contact.xml").status == 403
+
+
+@pytest.mark.parametrize("failure", [name for name in FAILURES if "link" in name])
+def test_a_mailed_link_that_opens_nothing_leaves_nobody_signed_in(
+    world: World, first: First, failure: str
+) -> None:
+    browser, (_, address) = first.person.browser, FAILURES[failure]
+    browser.open(address(world, first))
+    assert not [name for name in browser.cookie_names() if name.startswith("session-")]
+    assert clean(browser.open(first.page.url), first)
+
+
+def test_who_mistyped_an_address_is_one_sign_in_from_their_association(world: World, first: First) -> None:
+    browser = first.person.browser
+    page = browser.open(f"{world.host}/nowhere")
+    assert page.says("error.as_nobody")
+    (button,) = page.document.xpath("//main//a[contains(@class, 'primary')]/@href")
+    page = browser.open(urljoin(page.url, str(button)))
+    assert page.says("progress.notice.signed_out")
+    assert is_done(first.person.signs_in(page))

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from sandbox.running import running_host, running_parts
@@ -169,10 +170,13 @@ class World:
         return dict(answer.json())
 
     def rows(self, table: str, partition_key: str = "") -> list[dict[str, Any]]:
-        """The rows of a table as they are stored, or those of one partition."""
+        """The rows of a table as they are stored, or those of one partition; none before the first is made."""
         with TableClient.from_connection_string(self.parts["storage"], table) as client:
             query = f"PartitionKey eq '{partition_key}'" if partition_key else ""
-            return [dict(row) for row in client.query_entities(query)]
+            try:
+                return [dict(row) for row in client.query_entities(query)]
+            except ResourceNotFoundError:
+                return []
 
     def advance_microsoft(self, seconds: int) -> None:
         answer = requests.post(f"{self.parts['control']}clock", json={"advance_seconds": seconds}, timeout=10)
