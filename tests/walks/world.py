@@ -170,7 +170,7 @@ class World:
         return dict(answer.json())
 
     def rows(self, table: str, partition_key: str = "") -> list[dict[str, Any]]:
-        """The rows of a table as they are stored, or those of one partition; none before the first is made."""
+        """The rows of a table as they are stored, or those of one partition; none before the first."""
         with TableClient.from_connection_string(self.parts["storage"], table) as client:
             query = f"PartitionKey eq '{partition_key}'" if partition_key else ""
             try:
