@@ -20,6 +20,7 @@ from adapters.microsoft.retries import (
 from adapters.threads import Threads
 from association.answer import Answer
 from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
+from functions import services
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 LONG = int(LONGEST_WAIT_SECONDS)
@@ -187,3 +188,9 @@ async def test_a_wait_leaves_the_time_that_is_kept() -> None:
 async def test_a_thread_knows_what_is_left_to_its_caller() -> None:
     with within(5):
         assert await Threads("test", 1).call(seconds_left) <= 5
+
+
+def test_a_requests_time_is_not_all_microsofts() -> None:
+    with services.within(19):
+        assert 14 < seconds_to_ask() <= 15
+        assert 18 < seconds_left() <= 19
