@@ -23,7 +23,8 @@ MOST_TRIES = 5
 async def ask_acceptance(ports: Ports, record: Record, session: Session, *, again: bool = False) -> Record:
     """Send a code to the recorded address, and word to the partner; a live code of this session stands.
 
-    `again` sends a new one in any case. Raises LimitReachedError, GuestUnexpectedError for a guest, and
+    `again` sends a new one in any case. Once the recorded address is erased no code is made: the partner is
+    told, and support can release the tenant. Raises LimitReachedError, GuestUnexpectedError for a guest, and
     AccountChangedError when somebody else has signed in since.
     """
     await require_code_left(ports, record.facts, "code" if again else "code_at_sign_in")
@@ -37,8 +38,11 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
             raise AccountChangedError(f"association_id={facts.association_id}")
         if facts.is_guest:
             raise GuestUnexpectedError(f"association_id={facts.association_id}")
-        number = facts.code_number + 1
         event = Event(what="tenant_unexpected", at=now, actor=facts.account, new=facts.tenant_id)
+        if not facts.administrator:
+            told = changed(current, event)
+            return None if again else replace(told, mails=new_mails(current, _word(ports, facts)))
+        number = facts.code_number + 1
         asked = changed(
             current,
             event,
@@ -47,7 +51,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
             code_tries=0,
             code_session=session.session_id,
         )
-        return replace(asked, mails=new_mails(current, *_mails(ports, facts, number)))
+        return replace(asked, mails=new_mails(current, _code(ports, facts, number), _word(ports, facts)))
 
     return await change(ports, record.facts.association_id, decide, record)
 
@@ -79,9 +83,10 @@ async def accept_by_code(ports: Ports, record: Record, session: Session, code: s
 
 
 def is_code_live(ports: Ports, facts: Facts, session: Session) -> bool:
-    """Whether the code sent last may still be typed in by `session`."""
+    """Whether the code sent last may still be typed in by `session`; erasing whom it was sent to ends it."""
     return (
-        facts.code_session == session.session_id
+        facts.administrator != 0
+        and facts.code_session == session.session_id
         and facts.tenant_id == session.tenant_id
         and facts.code_sent_at is not None
         and ports.now() - facts.code_sent_at < CODE_LIFETIME
@@ -113,14 +118,21 @@ def _has_accepted(facts: Facts, session: Session) -> bool:
     return facts.tenant_id == session.tenant_id and facts.accepted_by is not AcceptedBy.NOBODY
 
 
-def _mails(ports: Ports, facts: Facts, number: int) -> tuple[Mail, Mail]:
-    now = ports.now()
-    code = Mail(key=f"code-{number}", kind="code", person=facts.administrator, number=number, created_at=now)
+def _code(ports: Ports, facts: Facts, number: int) -> Mail:
+    return Mail(
+        key=f"code-{number}",
+        kind="code",
+        person=facts.administrator,
+        number=number,
+        created_at=ports.now(),
+    )
+
+
+def _word(ports: Ports, facts: Facts) -> Mail:
     # One word to the partner per unexpected tenant, however many codes are asked for.
-    told = Mail(
+    return Mail(
         key=f"unexpected-{facts.tenant_id}",
         kind="unexpected",
         person=facts.partner_contact,
-        created_at=now,
+        created_at=ports.now(),
     )
-    return code, told

@@ -104,7 +104,9 @@ def _identification(record: Record) -> _Position | None:
         since = facts.link_issued_at or facts.created_at
         return _Position(step, Cause.NOT_STARTED, Who.ADMINISTRATOR, since)
     if facts.accepted_by is AcceptedBy.NOBODY:
-        return _blocked(step, Cause.TENANT_UNEXPECTED, Who.ADMINISTRATOR, facts.signed_in_at)
+        # once the recorded address is erased, nobody can be sent a code
+        who = Who.ADMINISTRATOR if facts.administrator else Who.SUPPORT
+        return _blocked(step, Cause.TENANT_UNEXPECTED, who, facts.signed_in_at)
     return None
 
 

@@ -142,6 +142,7 @@ def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
     facts, session = visitor.facts, visitor.session
     return {
         "tenant_id": facts.tenant_id,
+        "has_address": facts.administrator != 0,
         "code_sent": session is not None and is_code_live(visitor.ports, facts, session),
         "code_minutes": int(CODE_LIFETIME.total_seconds() // 60),
         "tries_left": tries_left(facts),

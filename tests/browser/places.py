@@ -79,6 +79,11 @@ def eligible(way: Way) -> Arrival:
     return way.at(way.checks_again(page))
 
 
+def nobody_recorded(way: Way) -> Arrival:
+    way.support("erase-person", email=way.customer.order["administrator_email"])
+    return way.at(way.signed_in())
+
+
 def link_revoked(way: Way) -> Arrival:
     link = way.link
     way.support("renew-link")
@@ -155,6 +160,7 @@ PLACES: dict[str, tuple[str, Reach]] = {
             way.browser.submit(way.signed_in(), "/code/new"), sends("form:has(#code)", "code", "000000")
         ),
     ),
+    "unexpected-tenant-nobody": ("imprimerie-roussel", nobody_recorded),
     "consent": ("menuiserie-lambert", lambda way: way.at(way.signed_in())),
     "consent-refused": ("vignobles-chastel", lambda way: way.at(way.refused())),
     "consent-left-for-microsoft": ("menuiserie-lambert", consent_left),

@@ -109,10 +109,10 @@ class Way:
         """Change something in the tenant at Microsoft's."""
         self.world.change_tenant(self.customer.tenant, **change)
 
-    def support(self, verb: str) -> None:
-        """Have support do something."""
+    def support(self, verb: str, **fields: str) -> None:
+        """Have support do something; `fields` are what the action needs besides its reason."""
         path = f"/support/associations/{self.order['association_id']}/{verb}"
-        answer = self.world.post(path, {"reason": "demandé au téléphone"})
+        answer = self.world.post(path, {"reason": "demandé au téléphone", **fields})
         assert answer.status_code == 200, answer.text
 
     def of_another_customer(self) -> "Way":

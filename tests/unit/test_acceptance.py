@@ -2,7 +2,15 @@
 
 import pytest
 
-from association.acceptance import CODE_LIFETIME, MOST_TRIES, accept_by_code, ask_acceptance, tries_left
+from association.acceptance import (
+    CODE_LIFETIME,
+    MOST_TRIES,
+    accept_by_code,
+    ask_acceptance,
+    is_code_live,
+    tries_left,
+)
+from association.erase import erase_person
 from association.errors import (
     AccountChangedError,
     CodeEndedError,
@@ -12,7 +20,9 @@ from association.errors import (
 )
 from association.facts import AcceptedBy, Record
 from association.limits import MOST_CODES_PER_LINK, MOST_PER_HOUR
+from association.progress import progress
 from association.session import Session
+from association.steps import Cause, Who
 from tests.memory import NOW, OTHER_TENANT, TENANT, Memory, ordered, signed_in
 
 
@@ -205,7 +215,28 @@ async def test_without_a_recorded_address_no_code_is_sent_to_nobody(memory: Memo
     record, session = await unexpected(memory)
     record = memory.put(record, administrator=0)
     after = await ask_acceptance(memory.ports, record, session, again=True)
-    assert "code-2" not in after.outbox
+    assert after == record
+
+
+async def test_whoever_signs_in_once_the_recorded_address_is_erased_asks_support(memory: Memory) -> None:
+    ordered_one = await ordered(memory)
+    number = ordered_one.facts.administrator
+    await erase_person(memory.ports, ordered_one.facts.association_id, "asked", number=number)
+    record, session = await signed_in(memory, memory.record(ordered_one.facts.association_id))
+    assert (record.facts.code_number, record.facts.code_sent_at) == (0, None)
+    assert {mail.kind for mail in record.outbox.values()} == {"invitation", "unexpected"}
+    assert "tenant_unexpected" in [event.what for event in record.events]
+    assert not is_code_live(memory.ports, record.facts, session)
+    where = progress(record, memory.clock(), ())
+    assert (where.cause, where.who) == (Cause.TENANT_UNEXPECTED, Who.SUPPORT)
+
+
+async def test_erasing_the_recorded_address_ends_the_code_that_was_sent_there(memory: Memory) -> None:
+    record, session = await unexpected(memory)
+    code, facts = code_of(memory, record), record.facts
+    await erase_person(memory.ports, facts.association_id, "asked", number=facts.administrator)
+    with pytest.raises(CodeEndedError):
+        await accept_by_code(memory.ports, memory.record(facts.association_id), session, code)
 
 
 async def test_an_accepted_tenant_signs_in_again_without_a_code(memory: Memory) -> None:

@@ -36,6 +36,7 @@ def ago(minutes: float) -> datetime:
 
 INVITED: dict[str, Any] = {
     "created_at": ago(90),
+    "administrator": 1,
     "link_number": 1,
     "link_issued_at": ago(80),
     "link_expires_at": NOW + timedelta(days=30),
@@ -145,6 +146,12 @@ POSITIONS = [
         12,
     ),
     ("another tenant", record(**SIGNED_IN), "identification blocked tenant_unexpected administrator", 60),
+    (
+        "another tenant, and nobody whom a code could be sent",
+        record(**{**SIGNED_IN, "administrator": 0}),
+        "identification blocked tenant_unexpected support",
+        60,
+    ),
     ("accepted", record(**ACCEPTED), "authorisation current consent_to_give administrator", 59),
     (
         "no administrator in the id_token",

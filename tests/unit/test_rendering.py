@@ -158,6 +158,7 @@ def unexpected(**more: Any) -> dict[str, Any]:
         State.BLOCKED,
         organisation="martin.example",
         tenant_id=TENANT,
+        has_address=True,
         code_sent=True,
         code_minutes=10,
         code_problem="",
@@ -238,6 +239,15 @@ def last_cases() -> Iterator[Case]:
     yield "guide-own", "guide", {**common, **own}
 
 
+def unexpected_cases() -> Iterator[Case]:
+    """The page of the one-time code in each state."""
+    yield "unexpected", "unexpected_tenant", unexpected()
+    yield "unexpected-wrong", "unexpected_tenant", unexpected(code_problem="code_wrong", tries_left=4)
+    yield "unexpected-ended", "unexpected_tenant", unexpected(code_problem="code_ended", tries_left=0)
+    yield "unexpected-unsent", "unexpected_tenant", unexpected(code_sent=False)
+    yield "unexpected-nobody", "unexpected_tenant", unexpected(has_address=False, code_sent=False)
+
+
 def page_cases() -> Iterator[Case]:
     """Each page in each state: a name for the case, the page, its values."""
     for cause in Cause:
@@ -246,10 +256,7 @@ def page_cases() -> Iterator[Case]:
         yield f"progress-{notice}", "progress", progress(notice=notice)
     yield "progress-bound", "progress", progress(is_bound=True)
     yield "not_administrator", "not_administrator", journey(Step.AUTHORISATION)
-    yield "unexpected", "unexpected_tenant", unexpected()
-    yield "unexpected-wrong", "unexpected_tenant", unexpected(code_problem="code_wrong", tries_left=4)
-    yield "unexpected-ended", "unexpected_tenant", unexpected(code_problem="code_ended", tries_left=0)
-    yield "unexpected-unsent", "unexpected_tenant", unexpected(code_sent=False)
+    yield from unexpected_cases()
     for notice in ("", "refused", "access_missing"):
         state = State.BLOCKED if notice else State.CURRENT
         refusal = "cancelled" if notice == "refused" else ""
@@ -315,7 +322,8 @@ def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
         yield "ready", told
         yield "late", told
     yield "code", {**common, "code": "482913", "organisation": "martin.example", "minutes": 10}
-    yield "unexpected", {**common, "organisation": "martin.example"}
+    for has_address in (True, False):
+        yield "unexpected", {**common, "organisation": "martin.example", "has_address": has_address}
     conflict = {"tenant_id": TENANT, "customer_number": "C-1", "other_reference": "9HTN-W4XA"}
     yield "conflict", {**common, "organisation": "martin.example", **conflict}
     share = {"share_link": "https://association.example/addin?k=share", "share_ends": SINCE}
@@ -325,7 +333,10 @@ def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 PAGES = [pytest.param(page, values, id=case) for case, page, values in page_cases()]
-MAILS = [pytest.param(kind, values, id=kind) for kind, values in mail_cases()]
+MAILS = [
+    pytest.param(kind, values, id=kind if values.get("has_address", True) else f"{kind}-nobody")
+    for kind, values in mail_cases()
+]
 in_both_languages = pytest.mark.parametrize("language", LANGUAGES)
 
 

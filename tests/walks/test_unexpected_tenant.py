@@ -9,6 +9,7 @@ from tests.walks.browser import Page, tells
 from tests.walks.people import Person
 from tests.walks.test_link import failure
 from tests.walks.test_stops import cause, is_done
+from tests.walks.test_support_actions import acts, done
 from tests.walks.world import Customer, World, until
 
 WRONG_TRIES = 5
@@ -36,6 +37,12 @@ def stopped(world: World) -> Stopped:
     person = Person(world, customer.account)
     link = world.invites(customer)
     return Stopped(customer, person, link, person.signs_in(person.opens(link)))
+
+
+def association(world: World, customer: Customer) -> dict[str, str]:
+    """What support finds of this customer's order."""
+    found: dict[str, str] = world.support(order_number=customer.order["order_number"])
+    return found
 
 
 def code(world: World, stopped: Stopped, number: int = 1) -> str:
@@ -165,6 +172,40 @@ def test_the_consent_is_refused_before_the_code(world: World, stopped: Stopped) 
     )
     failure(page, 403, "tenant_unexpected")
     assert page.offers("button.continue")
+
+
+def test_once_the_recorded_address_is_erased_support_is_who_can_confirm(
+    world: World, stopped: Stopped
+) -> None:
+    sent, found = code(world, stopped), association(world, stopped.customer)
+    done(acts(world, found, "erase-person", email=stopped.recorded))
+    ended = types(stopped, sent)
+    assert ended.status == 403
+    assert ended.says("unexpected_tenant.code_ended")
+    page = stopped.person.browser.open(stopped.page.url)
+    for seen in (ended, page):
+        assert seen.says("unexpected_tenant.no_address.next")
+        assert not seen.says("unexpected_tenant.code_offer")
+        assert not re.search(r'action="[^"]*/code', seen.text)
+    assert page.offers("button.change_account")
+    assert cause(world, stopped.customer) == ("identification", "tenant_unexpected", "support")
+    tenant_id = world.tenant(stopped.customer.tenant)["tenant_id"]
+    done(acts(world, found, "release-tenant", tenant_id=tenant_id))
+    assert stopped.person.browser.open(stopped.page.url).is_headed("consent.title")
+
+
+def test_the_partner_is_not_told_of_a_code_that_nobody_gets(world: World) -> None:
+    customer = world.customer("imprimerie-roussel")
+    partner = f"nobody@{customer.order['order_number'].lower()}.example"
+    customer.order["partner"] = {**customer.order["partner"], "email": partner}
+    link = world.invites(customer)
+    found = association(world, customer)
+    done(acts(world, found, "erase-person", email=customer.order["administrator_email"]))
+    person = Person(world, customer.account)
+    assert person.signs_in(person.opens(link)).says("unexpected_tenant.no_address.next")
+    told = world.mail(partner)
+    assert tells(told["text"], "mail.unexpected.no_address")
+    assert tells(told["text"], "mail.unexpected.no_address.next")
 
 
 def test_the_expected_administrator_goes_on_with_the_same_link(world: World, stopped: Stopped) -> None:
