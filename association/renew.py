@@ -20,9 +20,7 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
     """
     given = checked_reason(reason)
     record = await known_record(ports, association_id)
-    missing = _never_invited_for(record) or _nobody_to_mail(record)
-    if missing:
-        raise RequestInvalidError(dict.fromkeys(missing, "missing"))
+    _require_somebody(record)
     identifier, number = record.facts.association_id, record.facts.link_number + 1
     await add_link(ports, identifier, Purpose.ASSOCIATION, number, ports.settings.link_days)
     renewed = await change(ports, identifier, _renewal(ports, number, given), record)
@@ -39,6 +37,12 @@ async def renew_share(ports: Ports, association_id: str, reason: str) -> Record:
     given = checked_reason(reason)
     record = await known_record(ports, association_id)
     return await issue_share(ports, record, by="support", reason=given, mailed=True)
+
+
+def _require_somebody(record: Record) -> None:
+    missing = _never_invited_for(record) or _nobody_to_mail(record)
+    if missing:
+        raise RequestInvalidError(dict.fromkeys(missing, "missing"))
 
 
 def _never_invited_for(record: Record) -> tuple[str, ...]:
@@ -58,6 +62,7 @@ def _renewal(ports: Ports, number: int, reason: str) -> Decide:
     def decide(current: Record) -> Change | None:
         if current.facts.link_number >= number:
             return None
+        _require_somebody(current)
         event = Event(what="link_renewed", at=now, by="support", old=str(number - 1), new=reason)
         days = ports.settings.link_days
         reopened = changed(current, event, closed_at=None)

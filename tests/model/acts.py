@@ -148,7 +148,7 @@ KINDS: tuple[tuple[int, Callable[[World, Random], Worker | None]], ...] = (
     (1, visit),
     (3, background),
     (3, support),
-    (1, octave),
+    (2, octave),
     (1, end_session),
     (1, new_link),
 )

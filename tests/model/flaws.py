@@ -13,6 +13,7 @@ FLAWS = (
     "lists_domain",
     "token",
 )
+DELAYS = (timedelta(seconds=30), timedelta(minutes=20))
 OLD_TOKENS = (timedelta(minutes=11), timedelta(hours=1))
 
 
@@ -28,12 +29,17 @@ def flaw(microsoft: Microsoft, chance: Random) -> None:
         for each in microsoft.applications:
             tenant.consents.pop(each, None)
     elif what == "delay":
-        tenant.delay = chance.choice((timedelta(seconds=30), timedelta(minutes=20)))
+        tenant.delay = chance.choice(DELAYS)
     elif what == "token":
         tenant.token_age = chance.choice(OLD_TOKENS)
     else:
         has_it = tenant if hasattr(tenant, what) else member
         setattr(has_it, what, not getattr(has_it, what))
+
+
+def spreads_slowly(tenant: Tenant, chance: Random) -> None:
+    """A consent takes its time there, so that somebody waits and the background looks."""
+    tenant.delay = chance.choice(DELAYS)
 
 
 def lack(tenant: Tenant, person: str, chance: Random) -> None:

@@ -15,7 +15,7 @@ from association.rows import Leg, TaskKind
 from tests.model import acts, people
 from tests.model.browser import Browser
 from tests.model.finish import ends_well, settles
-from tests.model.flaws import flaw, heal, lack, nearly
+from tests.model.flaws import flaw, heal, lack, nearly, spreads_slowly
 from tests.model.ground import Ground
 from tests.model.mails import note_deaths
 from tests.model.microsoft import FAULTS
@@ -52,7 +52,7 @@ class Journey(RuleBasedStateMachine):
         self.in_place = world.in_place()
         self.in_place.__enter__()
         for number in chance.choice(FIRST_ORDERS):
-            self._play(acts.hand_in(world, acts.order(world, number)))
+            self._play(acts.hand_in(world, acts.order(world, number, is_complete=number != 4)))
         self._drain()
         links = [mail.association_id for mail in world.posted if mail.kind == "invitation"]
         for number, browser in enumerate(world.browsers):
@@ -60,6 +60,8 @@ class Journey(RuleBasedStateMachine):
             browser.person = acts.who_comes(world, browser.target, chance)
         for _ in range(chance.choice((0, 0, 1, 2))):
             flaw(world.microsoft, chance)
+        if chance.random() < 0.3:
+            spreads_slowly(chance.choice(list(world.microsoft.tenants.values())), chance)
         for browser in chance.sample(world.browsers, 2):
             if chance.random() < 0.35:
                 lack(world.home_of(browser.person), browser.person, chance)
@@ -129,7 +131,7 @@ class Journey(RuleBasedStateMachine):
     def claims_settle_while_it_is_tried_again(self, chance: Random) -> None:
         """A worker dies; a quarter of an hour later the repeat meets the task that settles its claims."""
         world = self._there()
-        number = chance.choice((1, 2, 3, 4))
+        number = chance.choice((1, 2, 3, 4, 4))
         browser = chance.choice([each for each in world.browsers if each.trips] or world.browsers)
         is_order = chance.random() < 0.5
         body = acts.order(world, number)

@@ -20,7 +20,7 @@ def message_id(world: World, record: Record, mail: Mail) -> str:
 def judge_mails(world: World) -> Iterator[str]:
     """What is wrong with the mails now."""
     for record in world.records():
-        yield from (f"{what} ({record.facts.association_id[:6]})" for what in _left_out(record))
+        yield from (f"{what} ({record.facts.association_id[:6]})" for what in _left_out(world, record))
     for identifier, times in Counter(mail.message_id for mail in world.posted).items():
         if times > 1 + world.deaths.get(identifier, 0):
             yield f"mail {identifier[34:]} was accepted {times} times"
@@ -52,16 +52,18 @@ def note_deaths(world: World, workers: tuple[Worker, ...]) -> None:
                 world.deaths[identifier] = world.deaths.get(identifier, 0) + 1
 
 
-def _left_out(record: Record) -> Iterator[str]:
+def _left_out(world: World, record: Record) -> Iterator[str]:
     """The rows that the facts ask for; that each of them leaves, or says why not, is seen at the end."""
     facts = record.facts
     there = {(mail.kind, mail.number or mail.about) for mail in record.outbox.values()}
     was_closed = any(event.what == "closed" for event in record.events)
     incomplete = [order.order_number for order in record.orders.values() if order.missing]
+    is_for_somebody = facts.administrator and not incomplete and not was_closed
     yield from wrong(
+        (is_for_somebody and not facts.link_number, "all that an order needs is there, and no link"),
         (facts.link_number and ("invitation", facts.link_number) not in there, "a link, and nobody invited"),
         (
-            facts.generation and ("associated", facts.generation) not in there,
+            _bound_for_somebody(world, record) and ("associated", facts.generation) not in there,
             "bound, and nobody was told",
         ),
         (facts.code_number and ("code", facts.code_number) not in there, "a code, and no mail of it"),
@@ -74,3 +76,12 @@ def _left_out(record: Record) -> Iterator[str]:
             for number in incomplete
         ),
     )
+
+
+def _bound_for_somebody(world: World, record: Record) -> bool:
+    """Whether the present binding was made while somebody was recorded who could be told."""
+    generation = record.facts.generation
+    bound = [
+        each for each in world.history[record.facts.association_id] if each.facts.generation == generation
+    ]
+    return generation > 0 and bound[0].facts.administrator > 0

@@ -28,6 +28,7 @@ REACHED = {
     "tenant_accepted",
     "application_waived",
     "closed",
+    "order_completed",
     "link_renewed",
     "link_revoked",
     "person_erased",

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.storage.service_rules import check_key
+from association.erase import erase_person
 from association.errors import (
     AssociationUnknownError,
     LinkRevokedError,
@@ -339,3 +340,16 @@ async def test_without_a_sign_in_or_a_reason_no_tenant_is_released(memory: Memor
         with pytest.raises(RequestInvalidError):
             await release_tenant(memory.ports, record.facts.association_id, tenant_id, reason)
     assert memory.record(record.facts.association_id) == record
+
+
+async def test_a_link_is_not_renewed_for_whoever_is_erased_meanwhile(memory: Memory) -> None:
+    record = await ordered(memory)
+    identifier, number = record.facts.association_id, record.facts.administrator
+
+    async def erased() -> None:
+        await erase_person(memory.ports, identifier, "asked", number=number)
+
+    memory.associations.interference = erased
+    with pytest.raises(RequestInvalidError):
+        await renew_link(memory.ports, identifier, "reason")
+    assert memory.record(identifier).facts.link_number == 1
