@@ -4,7 +4,7 @@ One PNG of the whole page for each name of places.PLACES (or those that begin wi
 English, 320 and 1280 pixels wide, light and dark: FOLDER/<name>-<language>-<width>-<scheme>.png.
 """
 
-import sys
+import argparse
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -70,4 +70,8 @@ def shoot(page: Page, width: int, scheme: Literal["light", "dark"], file: Path) 
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("names", nargs="*")
+    given = arguments.parse_args()
+    main(given.folder, given.names)
