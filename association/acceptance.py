@@ -83,10 +83,9 @@ async def accept_by_code(ports: Ports, record: Record, session: Session, code: s
 
 
 def is_code_live(ports: Ports, facts: Facts, session: Session) -> bool:
-    """Whether the code sent last may still be typed in by `session`; erasing whom it was sent to ends it."""
+    """Whether the code sent last may still be typed in by `session`."""
     return (
-        facts.administrator != 0
-        and facts.code_session == session.session_id
+        facts.code_session == session.session_id
         and facts.tenant_id == session.tenant_id
         and facts.code_sent_at is not None
         and ports.now() - facts.code_sent_at < CODE_LIFETIME

@@ -67,13 +67,10 @@ async def erase(
 
 
 def _erasure(record: Record, numbers: tuple[int, ...], event: Event) -> Change:
-    administrator = record.facts.administrator
-    wanted = changed(
-        record,
-        replace(event, old=" ".join(map(str, numbers))),
-        # the next order may name another one
-        administrator=0 if administrator in numbers else administrator,
-    )
+    wanted = changed(record, replace(event, old=" ".join(map(str, numbers))))
+    if record.facts.administrator in numbers:
+        # the next order may name another one; a code that was sent to this one ends
+        wanted = replace(wanted, facts=replace(wanted.facts, administrator=0, code_session=""))
     return replace(
         wanted,
         # the empty row keeps the number, which the history names, from being given to somebody else

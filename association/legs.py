@@ -135,6 +135,11 @@ def require_same_link(flow: Flow, facts: Facts) -> None:
         raise LinkRevokedError(f"association_id={facts.association_id}")
 
 
+def is_theirs(flow: Flow, facts: Facts) -> bool:
+    """Whether the person that the leg was begun for is still the one signed in, in the same tenant."""
+    return (flow.tenant_id, flow.object_id) == (facts.tenant_id, facts.object_id)
+
+
 def require_same_sign_in(flow: Flow, facts: Facts) -> None:
     """No session comes of a leg that was begun in a session since ended by sign-out or change of account.
 

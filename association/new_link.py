@@ -131,7 +131,8 @@ def _next(ports: Ports, number: int) -> Decide:
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
-        if not _may_be_sent(current.facts) or current.facts.link_number >= number:
+        is_wanted = _may_be_sent(current.facts) and _recorded(current)
+        if not is_wanted or current.facts.link_number >= number:
             return None
         event = Event(what="link_renewed", at=now, by="request", old=str(number - 1))
         days, kid = ports.settings.link_days, ports.keys.kid

@@ -15,7 +15,7 @@ from association.grants import PROPAGATION_LIMIT, Standing, grant_of, standing
 from association.legs import LIFETIME
 from association.links import is_link_live
 from association.looks import stamp
-from association.partition import Event, Mail
+from association.partition import Event, Grant, Mail
 from association.ports import Ports
 from association.progress import progress
 from association.rows import Task, TaskKind
@@ -95,7 +95,9 @@ def _news(ports: Ports, record: Record, now: datetime) -> _News | None:
     if facts.consented_at is None:
         return None
     if where.cause is Cause.ACCESS_MISSING:
-        return _News("late", ACCESS, facts.consented_at, facts.consented_at + PROPAGATION_LIMIT)
+        # later than the limit where Microsoft couldn't be asked: nobody was told of it before
+        since = facts.access_lost_at or facts.consented_at + PROPAGATION_LIMIT
+        return _News("late", ACCESS, facts.consented_at, since)
     if facts.access_proven_at and where.cause in WAITING_FOR_THE_PERSON:
         return _News("ready", ACCESS, facts.consented_at, facts.access_proven_at)
     return None
@@ -109,11 +111,17 @@ def _of_applications(ports: Ports, record: Record, now: datetime) -> _News | Non
     if Standing.AWAITED in stands or not grants:
         return None
     consented_at = max(grant.consented_at for grant in grants if grant.consented_at)
-    came = [grant.proven_at or consented_at + PROPAGATION_LIMIT for grant in grants]
+    came = [grant.proven_at or _given_up_at(record, grant, consented_at) for grant in grants]
     if Standing.MISSING in stands:
         return _News("late", APPLICATIONS, consented_at, max(came))
     is_ready = all(stand in (Standing.PROVEN, Standing.WAIVED) for stand in stands)
     return _News("ready", APPLICATIONS, consented_at, max(came)) if is_ready else None
+
+
+def _given_up_at(record: Record, grant: Grant, consented_at: datetime) -> datetime:
+    """The last look at the grant in vain, where that was after the limit: it couldn't be read until then."""
+    looks = [event.at for event in record.events if event.what == "looked" and event.old == grant.key]
+    return max([consented_at + PROPAGATION_LIMIT, *looks])
 
 
 def _mail(record: Record, news: _News, now: datetime) -> Mail:

@@ -101,6 +101,8 @@ def _people_and_order(
             people[email] = Person(number=following, name=name, email=email)
             following += 1
     known = record.orders.get(request.order_number) if record else None
+    # whoever has been erased is not recorded by an order that leaves them out
+    recorded = record.person(known.administrator).email if record and known else ""
     order = Order(
         order_number=request.order_number,
         received_at=now,
@@ -110,7 +112,7 @@ def _people_and_order(
         model=request.model,
         subscription=request.subscription,
         language=request.language or (known.language if known else DEFAULT_LANGUAGE),
-        administrator=numbers.get(request.administrator_email, known.administrator if known else 0),
+        administrator=numbers.get(request.administrator_email or recorded, 0),
         partner_contact=numbers[request.partner_email],
         mpn_id=request.mpn_id or (known.mpn_id if known else ""),
         office365_users=request.office365_users or (known.office365_users if known else 0),

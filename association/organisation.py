@@ -15,7 +15,8 @@ def organisation(record: Record) -> str:
         return bound.organisation
     if facts.is_guest:
         by_domain = facts.accepted_by is AcceptedBy.DOMAIN
-        return _domain(record.person(facts.administrator).email) if by_domain else facts.tenant_id
+        recorded = _domain(record.person(facts.administrator).email)
+        return recorded if by_domain and recorded else facts.tenant_id
     return _domain(record.person(facts.account).username) or facts.tenant_id
 
 

@@ -9,7 +9,7 @@ from association.partition import Event
 from association.ports import Ports
 from association.rows import Purpose
 from association.share import end_link, issue_share
-from association.support import checked_reason, known_record
+from association.support import checked_reason, known_record, require_address
 
 
 async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
@@ -32,17 +32,20 @@ async def renew_link(ports: Ports, association_id: str, reason: str) -> Record:
 async def renew_share(ports: Ports, association_id: str, reason: str) -> Record:
     """Issue a new share link, mail it to the recorded address, and end the one before.
 
-    Raises RequestInvalidError for a missing reason, AssociationUnknownError, NotBoundError, OrderClosedError.
+    Raises RequestInvalidError for a missing reason or where nobody's address is recorded,
+    AssociationUnknownError, NotBoundError, OrderClosedError.
     """
     given = checked_reason(reason)
     record = await known_record(ports, association_id)
+    require_address(record)
     return await issue_share(ports, record, by="support", reason=given, mailed=True)
 
 
 def _require_somebody(record: Record) -> None:
-    missing = _never_invited_for(record) or _nobody_to_mail(record)
+    missing = _never_invited_for(record)
     if missing:
         raise RequestInvalidError(dict.fromkeys(missing, "missing"))
+    require_address(record)
 
 
 def _never_invited_for(record: Record) -> tuple[str, ...]:
@@ -50,10 +53,6 @@ def _never_invited_for(record: Record) -> tuple[str, ...]:
     if record.facts.link_number:
         return ()
     return tuple(dict.fromkeys(name for order in record.orders.values() for name in order.missing))
-
-
-def _nobody_to_mail(record: Record) -> tuple[str, ...]:
-    return () if record.person(record.facts.administrator).email else ("administrator_email",)
 
 
 def _renewal(ports: Ports, number: int, reason: str) -> Decide:

@@ -15,7 +15,7 @@ from association.outbox import FOR_GOOD
 from association.partition import Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
-from association.support import checked_reason, known_record
+from association.support import checked_reason, known_record, require_address
 
 # A request that is repeated meets the mail it made (rule R1).
 PAUSE = timedelta(minutes=10)
@@ -101,8 +101,7 @@ def require_sendable(ports: Ports, record: Record) -> None:
             (name for order in record.orders.values() for name in order.missing), "missing"
         )
         raise RequestInvalidError(missing or {"link": "missing"})
-    if not record.person(facts.administrator).email:
-        raise RequestInvalidError({"administrator_email": "missing"})
+    require_address(record)
     if facts.closed_at:
         raise OrderClosedError(f"association_id={facts.association_id}")
     if facts.link_revoked_at or not ports.keys.knows(facts.link_kid):

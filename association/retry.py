@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from association.answer import Answer
 from association.facts import AcceptedBy, Record
 from association.further_applications import find_application
-from association.legs import Departure, begin_consent, require_same_link, require_same_sign_in
+from association.legs import Departure, begin_consent, is_theirs, require_same_link, require_same_sign_in
 from association.ports import Ports
 from association.rows import Flow, Leg
 from association.sign_in import note_departure
@@ -33,8 +33,8 @@ async def ask_again(
     application = find_application(ports.settings.applications, flow.application)
     is_listed = application is not None or flow.leg is Leg.CONSENT
     facts, person = record.facts, (flow.tenant_id, flow.object_id)
-    is_theirs = person == (facts.tenant_id, facts.object_id) and facts.accepted_by is not AcceptedBy.NOBODY
-    if not is_listed or not is_theirs:
+    is_accepted = facts.accepted_by is not AcceptedBy.NOBODY
+    if not is_listed or not is_accepted or not is_theirs(flow, facts):
         return None
     require_same_link(flow, facts)
     require_same_sign_in(flow, facts)

@@ -79,6 +79,12 @@ async def known_record(ports: Ports, association_id: str) -> Record:
     return record
 
 
+def require_address(record: Record) -> None:
+    """Raises RequestInvalidError where nobody is recorded to whom a mail could go."""
+    if not record.person(record.facts.administrator).email:
+        raise RequestInvalidError({"administrator_email": "missing"})
+
+
 def _as_id(text: str) -> str:
     lower = text.strip().lower()
     return lower if ASSOCIATION_ID.fullmatch(lower) else ""

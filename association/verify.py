@@ -27,7 +27,7 @@ from association.errors import AccountChangedError, AssociationError, IdTokenInv
 from association.facts import AcceptedBy, Change, Facts, Record
 from association.grants import grant_of, missing_applications
 from association.identity import Identity, TenantFacts
-from association.legs import Departure, begin_confirm, require_same_link, require_same_sign_in
+from association.legs import Departure, begin_confirm, is_theirs, require_same_link, require_same_sign_in
 from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Check, Event, Grant
 from association.ports import Ports
@@ -134,6 +134,12 @@ def _require_going_on(flow: Flow, facts: Facts) -> None:
     require_same_sign_in(flow, facts)
 
 
+def _require_theirs(flow: Flow, facts: Facts) -> None:
+    """Nobody is led on, by name, in the leg of somebody else."""
+    if not is_theirs(flow, facts):
+        raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
+
+
 def may_bind(record: Record, identity: Identity, tenant: TenantFacts) -> bool:
     """Whether everything of rule S1 agrees on this person and tenant: record, token, access, checks."""
     facts = record.facts
@@ -183,6 +189,7 @@ async def _seen_again(ports: Ports, flow: Flow, refusal: MicrosoftRefusedError) 
     if record is None:
         return None
     _require_going_on(flow, record.facts)
+    _require_theirs(flow, record.facts)
     return await confirm(ports, record, flow.tenant_id, flow.object_id, silent=False)
 
 
@@ -201,8 +208,7 @@ async def _note_checks(ports: Ports, flow: Flow, saw: _Seen, read: Record | None
     def decide(record: Record) -> Change:
         facts = record.facts
         _require_going_on(flow, facts)
-        if (facts.tenant_id, facts.object_id) != (flow.tenant_id, flow.object_id):
-            raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
+        _require_theirs(flow, facts)
         event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))
         noted: dict[str, object] = {"left_at": None, "left_leg": "", "access_proven_at": None}
         if tenant.roles >= REQUIRED_ROLES:

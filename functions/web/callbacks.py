@@ -21,6 +21,7 @@ from association.legs import (
     Departure,
     arrive,
     flow_cookie_name,
+    is_theirs,
     read_state,
     require_in_time,
     require_same_sign_in,
@@ -86,7 +87,7 @@ async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: R
     if flow.leg is Leg.APPLICATION:
         return None, await _finishing(ports, flow, await complete_application(ports, flow, answer, record))
     noted = await complete_consent(ports, flow, answer, record)
-    if noted.facts.access_proven_at is None or noted.facts.tenant_id != flow.tenant_id:
+    if noted.facts.access_proven_at is None or not is_theirs(flow, noted.facts):
         return None, None
     require_same_sign_in(flow, noted.facts)
     return None, await confirm(ports, noted, flow.tenant_id, flow.object_id)
@@ -95,7 +96,7 @@ async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: R
 async def _finishing(ports: Ports, flow: Flow, record: Record) -> Departure | None:
     """The person is shown again once the last application is there: that leg binds."""
     facts = record.facts
-    if facts.is_bound or facts.tenant_id != flow.tenant_id:
+    if facts.is_bound or not is_theirs(flow, facts):
         return None
     if missing_applications(record, ports.settings.applications):
         return None
@@ -119,15 +120,16 @@ async def _work(
     except FlowBusyError:
         return await _again(req, ports, flow)
     except AssociationError:
-        await _give_up(ports, flow)
+        if flow.status is FlowStatus.OPEN:
+            await _give_up(ports, flow)
         raise
     of_order.set(record.facts.language if record else "")
     try:
         session, onward = await complete(ports, flow, {**answer, "state": state}, record)
+        await ports.flows.finish(flow, _outcome(session))
     except AssociationError:
         await _give_up(ports, flow)
         raise
-    await ports.flows.finish(flow, _outcome(session))
     return _onward(ports, flow, session, onward)
 
 
@@ -145,9 +147,7 @@ async def _take(ports: Ports, flow: Flow) -> tuple[Flow, Record | None]:
 
 
 async def _give_up(ports: Ports, flow: Flow) -> None:
-    """Whatever went wrong, the browser is back, unless an earlier callback had brought it back already."""
-    if flow.status is FlowStatus.DONE:
-        return
+    """Whatever went wrong, the browser is back. Only of a flow that no other callback has in hand or had."""
     await _finish(ports, flow)
     with contextlib.suppress(AssociationError):
         await note_return(ports, flow.association_id)

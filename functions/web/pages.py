@@ -101,6 +101,7 @@ def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
         "organisation": organisation(visitor.record) if shown else "",
         "switch": visitor.switch,
         "passing_on": passing_on(visitor),
+        "has_address": facts.administrator != 0,
     }
 
 
@@ -142,7 +143,7 @@ def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
     facts, session = visitor.facts, visitor.session
     return {
         "tenant_id": facts.tenant_id,
-        "has_address": facts.administrator != 0,
+        "is_authorised": facts.consented_at is not None,
         "code_sent": session is not None and is_code_live(visitor.ports, facts, session),
         "code_minutes": int(CODE_LIFETIME.total_seconds() // 60),
         "tries_left": tries_left(facts),

@@ -47,3 +47,13 @@ async def test_a_mail_is_promised_to_nobody_who_gets_none(memory: Memory, is_bou
     shown = show_applications(Visitor(memory.ports, record, session, None, "fr", "")).get_body().decode()
     assert rendering().text("fr", "applications.awaited") in shown
     assert (rendering().text("fr", "applications.awaited.close") in shown) is not is_bound
+
+
+async def test_a_mail_is_promised_to_nobody_where_nobody_is_recorded(memory: Memory) -> None:
+    record, session = await checked(memory)
+    awaited = Grant(key="contact", tenant_id=TENANT, at=NOW, consented_at=NOW)
+    facts = replace(record.facts, administrator=0)
+    record = replace(record, facts=facts, grants={("contact", TENANT): awaited})
+    shown = show_applications(Visitor(memory.ports, record, session, None, "fr", "")).get_body().decode()
+    assert rendering().text("fr", "applications.awaited.close") not in shown
+    assert rendering().text("fr", "verifying.close.no_address") in shown

@@ -5,15 +5,27 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from association.consent import leave_for_consent
 from association.errors import FlowExpiredError, StorageUnavailableError
 from association.facts import Record
 from association.keys import token_hash
 from association.legs import LIFETIME, Departure
+from association.ports import Ports
 from association.rows import Flow, FlowStatus, Link, Purpose
 from association.sign_in import leave_for_sign_in
 from functions.web import callbacks, responses
 from functions.web.browser import SESSION, set_visit, visit_name
-from tests.memory import Memory, expects, identity, ordered
+from tests.memory import (
+    OTHER_PERSON,
+    ROLES,
+    TENANT,
+    Memory,
+    expects,
+    identity,
+    ordered,
+    signed_in,
+    taken,
+)
 
 
 class Jar:
@@ -143,6 +155,46 @@ async def test_a_callback_that_comes_too_late_and_for_the_second_time_ends_no_ot
     with pytest.raises(FlowExpiredError):
         await callbacks.signed_in(jar.request(departure), memory.ports)
     assert memory.record(record.facts.association_id).facts.left_at == memory.clock()
+
+
+async def test_a_callback_that_comes_again_too_late_leaves_the_first_one_its_flow(
+    memory: Memory, jar: Jar
+) -> None:
+    record, departure = await leaves(memory, jar)
+    await memory.flows.consume(flow_of(memory, departure), memory.clock())
+    memory.clock.advance(seconds=LIFETIME.total_seconds())
+    before = memory.record(record.facts.association_id)
+    with pytest.raises(FlowExpiredError):
+        await callbacks.signed_in(jar.request(departure), memory.ports)
+    assert flow_of(memory, departure).status is FlowStatus.CONSUMING
+    assert memory.record(record.facts.association_id) == before
+
+
+async def test_whoever_stays_here_because_the_flow_cannot_be_finished_is_back(
+    memory: Memory, jar: Jar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, departure = await leaves(memory, jar)
+
+    async def onward(ports: Ports, *_: Any) -> tuple[None, Departure]:
+        return None, await leave_for_sign_in(ports, memory.record(record.facts.association_id))
+
+    async def finish(*_: Any) -> None:
+        raise StorageUnavailableError("reason=test")
+
+    monkeypatch.setattr(callbacks, "_signed_in", onward)
+    monkeypatch.setattr(memory.flows, "finish", finish)
+    with pytest.raises(StorageUnavailableError):
+        await callbacks.signed_in(jar.request(departure), memory.ports)
+    assert memory.record(record.facts.association_id).facts.left_at is None
+
+
+async def test_whoever_consented_is_not_led_on_by_the_name_of_a_colleague(memory: Memory, jar: Jar) -> None:
+    memory.entra.roles = ROLES
+    record, session = await signed_in(memory, await ordered(memory))
+    flow = await taken(memory, await leave_for_consent(memory.ports, record, session))
+    colleague = memory.put(memory.record(record.facts.association_id), object_id=OTHER_PERSON)
+    answer = {"admin_consent": "True", "tenant": TENANT}
+    assert await callbacks._consented(memory.ports, flow, answer, colleague) == (None, None)
 
 
 # The same callback once more

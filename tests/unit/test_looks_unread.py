@@ -17,7 +17,7 @@ from association.session import Session
 from association.sign_in import open_session
 from association.steps import Cause
 from association.verify import recheck
-from tests.memory import ROLES, Memory, expects, identity, taken
+from tests.memory import ROLES, Memory, expects, identity, signed_in, taken
 from tests.unit.test_applications import GRANTED, LISTED
 from tests.unit.test_looks import EACH, Queue, Waits, waiting_for_access, watched
 from tests.unit.test_news import opens, told
@@ -162,3 +162,19 @@ async def test_a_token_that_graph_does_not_take_yet_is_no_access(memory: Memory)
     memory.graph.is_open = True
     await queue.run(timedelta(minutes=1))
     assert cause(memory, record) is Cause.CHECKS_TO_RUN
+
+
+@EACH
+async def test_whoever_came_back_during_the_trouble_is_still_told_how_it_ended(
+    memory: Memory, waits: Waits
+) -> None:
+    record = await waits(memory)
+    fails(memory, UNREAD[0])
+    queue = Queue(memory)
+    await queue.run(timedelta(minutes=40))
+    await signed_in(memory, memory.record(record.facts.association_id))
+    await queue.run(timedelta(minutes=20))
+    closes(memory)
+    await queue.run(timedelta(hours=2))
+    assert cause(memory, record) not in AWAITED
+    assert [mail.kind for mail in told(memory, record)] == ["late"]

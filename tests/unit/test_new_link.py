@@ -8,6 +8,7 @@ import azure.functions as func
 import pytest
 
 from association import limits
+from association.erase import erase_person
 from association.errors import LimitReachedError, LinkExpiredError, OrderClosedError, RequestInvalidError
 from association.facts import Record
 from association.keys import Keys
@@ -295,3 +296,18 @@ def test_a_name_is_no_number_and_goes_to_no_queue(memory: Memory, typed: str) ->
 def test_only_our_own_front_door_is_believed(front_door_id: str, sent: dict[str, str], caller: str) -> None:
     req = func.HttpRequest(method="POST", url="http://localhost:7071/new-link", headers=sent, body=b"")
     assert links._caller(req, front_door_id) == caller
+
+
+async def test_no_link_is_made_for_whoever_is_erased_meanwhile(memory: Memory) -> None:
+    record = await invited(memory)
+    identifier, number = record.facts.association_id, record.facts.administrator
+    memory.clock.advance(days=31)
+
+    async def erased() -> None:
+        await erase_person(memory.ports, identifier, "asked", number=number)
+
+    memory.associations.interference = erased
+    await asked(memory, record.facts.reference)
+    await worked(memory, next(task for task, _ in memory.tasks.sent if task.kind is TaskKind.NEW_LINK))
+    after = memory.record(identifier).facts
+    assert (after.administrator, after.link_number) == (0, 1)

@@ -144,3 +144,18 @@ def test_a_repeat_that_leaves_the_language_out_is_a_repeat() -> None:
     assert english.facts.language == "en"
     assert join(english, request("language"), NOW) is None
     assert recorded("language").facts.language == "fr"
+
+
+def erased(record: Record, number: int) -> Record:
+    facts = replace(record.facts, administrator=0)
+    return replace(record, facts=facts, people={**record.people, number: Person(number=number)})
+
+
+def test_completing_an_order_does_not_bring_back_whom_it_named_and_support_erased() -> None:
+    record = erased(recorded("mpn_id"), 1)
+    record = joined(record, "administrator_email")
+    assert record.facts.administrator == 0
+    assert record.orders["CMD-1"].missing == ("administrator_email",)
+    named = joined(record, administrator_email="paul@boulangerie-dupont.example")
+    assert named.person(named.facts.administrator).email == "paul@boulangerie-dupont.example"
+    assert named.orders["CMD-1"].missing == ()

@@ -32,3 +32,10 @@ async def test_microsofts_name_is_shown_once_bound() -> None:
     binding = Binding(generation=1, person=1, at=NOW, **named)
     bound = replace(record, facts=replace(record.facts, generation=1), bindings={1: binding})
     assert organisation(bound) == "Dupont SA"
+
+
+async def test_a_guest_reads_the_tenant_once_the_address_that_accepted_it_is_erased() -> None:
+    memory = Memory()
+    record, _ = await signed_in(memory, await ordered(memory))
+    facts = replace(record.facts, is_guest=True, accepted_by=AcceptedBy.DOMAIN, administrator=0)
+    assert organisation(replace(record, facts=facts)) == TENANT

@@ -64,6 +64,7 @@ def journey(
             "ends": SINCE,
         },
         "guest": Guest(),
+        "has_address": True,
         "cause": Cause.CHECKS_FAILED if state is State.BLOCKED else Cause.NONE,
         "people": {7: "Paul Durand"} if signed_in else {},
         **more,
@@ -158,7 +159,7 @@ def unexpected(**more: Any) -> dict[str, Any]:
         State.BLOCKED,
         organisation="martin.example",
         tenant_id=TENANT,
-        has_address=True,
+        is_authorised=False,
         code_sent=True,
         code_minutes=10,
         code_problem="",
@@ -609,3 +610,27 @@ def test_the_waiting_page_refreshes_itself_without_script() -> None:
     case = {page: values for _, page, values in page_cases() if page == "verifying"}
     html = RENDERING.page("verifying", "fr", **case["verifying"])
     assert re.search(r'<noscript><meta http-equiv="refresh" content="5"></noscript>', html)
+
+
+@in_both_languages
+def test_the_waiting_page_promises_no_mail_where_nobody_is_recorded(language: str) -> None:
+    values = next(values for _, page, values in page_cases() if page == "verifying")
+    promised, instead = (
+        RENDERING.text(language, f"verifying.{key}") for key in ("close", "close.no_address")
+    )
+    for has_address in (True, False):
+        html = RENDERING.page("verifying", language, **{**values, "has_address": has_address})
+        assert (promised in html, instead in html) == (has_address, not has_address)
+
+
+@in_both_languages
+def test_whoever_has_authorised_already_is_not_told_that_nothing_is(language: str) -> None:
+    nothing = RENDERING.text(language, "unexpected_tenant.nothing_done")
+    for is_authorised in (True, False):
+        html = RENDERING.page("unexpected_tenant", language, **unexpected(is_authorised=is_authorised))
+        assert (nothing in html) is not is_authorised
+
+
+def test_whoever_is_erased_can_still_sign_out() -> None:
+    nameless = unexpected(account="", has_address=False, code_sent=False)
+    assert "/sign-out" in RENDERING.page("unexpected_tenant", "fr", **nameless)

@@ -353,3 +353,11 @@ async def test_a_link_is_not_renewed_for_whoever_is_erased_meanwhile(memory: Mem
     with pytest.raises(RequestInvalidError):
         await renew_link(memory.ports, identifier, "reason")
     assert memory.record(identifier).facts.link_number == 1
+
+
+async def test_the_users_link_is_not_replaced_where_the_new_one_could_reach_nobody(memory: Memory) -> None:
+    record = await bound(memory)
+    shared = memory.put(record, share_number=1, administrator=0)
+    with pytest.raises(RequestInvalidError, match="administrator_email"):
+        await renew_share(memory.ports, record.facts.association_id, "reason")
+    assert memory.record(record.facts.association_id) == shared

@@ -192,6 +192,20 @@ async def test_what_microsoft_wants_to_show_is_repeated_once_visibly(memory: Mem
         await complete_confirm(memory.ports, visible, {"error": "x"})
 
 
+@pytest.mark.parametrize("change", [{"object_id": OTHER_PERSON}, {"tenant_id": OTHER_TENANT}])
+async def test_nobody_is_shown_again_by_the_name_of_who_signed_in_since(
+    memory: Memory, change: dict[str, str]
+) -> None:
+    record, _ = await consented(memory)
+    memory.entra.refused = MicrosoftRefusedError(Answer.INTERACTION_REQUIRED)
+    flow = await shown(memory, record)
+    begun = list(memory.entra.begun)
+    memory.put(memory.record(record.facts.association_id), **change)
+    with pytest.raises(AccountChangedError):
+        await complete_confirm(memory.ports, flow, {"error": "x"})
+    assert memory.entra.begun == begun
+
+
 @pytest.mark.parametrize(
     "answer", [each for each in Answer if each not in (Answer.INTERACTION_REQUIRED, Answer.CONSENT_MISSING)]
 )

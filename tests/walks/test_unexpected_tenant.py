@@ -184,6 +184,7 @@ def test_once_the_recorded_address_is_erased_support_is_who_can_confirm(
     assert ended.says("unexpected_tenant.code_ended")
     page = stopped.person.browser.open(stopped.page.url)
     for seen in (ended, page):
+        assert seen.is_headed("unexpected_tenant.no_address.title")
         assert seen.says("unexpected_tenant.no_address.next")
         assert not seen.says("unexpected_tenant.code_offer")
         assert not re.search(r'action="[^"]*/code', seen.text)
