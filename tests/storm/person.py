@@ -3,8 +3,9 @@
 import asyncio
 import json
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from urllib.parse import urljoin
@@ -17,6 +18,7 @@ from tests.storm.postman import Postman
 from tests.walks.browser import Page
 
 MOST_TRIES = 200
+LAST_SEEN = 12
 PAUSE_SECONDS = 1.0
 CUSTOMER_PAUSE_SECONDS = 2.0
 SLOW_CONSENT_SECONDS = 3
@@ -120,6 +122,7 @@ class Administrator:
     browser: StormBrowser
     link: str = ""
     tries: int = 0
+    seen: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_SEEN))
 
     async def live(self) -> None:
         """Everything, in order. Nobody reads mail before everybody has begun."""
@@ -180,6 +183,7 @@ class Administrator:
         page = await self.browser.open(self.link)
         while not self._has_file(page):
             self._count("page")
+            self.seen.append(f"{datetime.now(UTC):%H:%M:%S} {page.status} {_headed(page)}")
             page = await self._act(page)
 
     def _has_file(self, page: Page) -> bool:
@@ -222,4 +226,12 @@ class Administrator:
         self.tries += 1
         if self.tries > MOST_TRIES:
             number = self.customer.order["order_number"]
-            raise StuckError(f"{number} gave up at an {what} after {MOST_TRIES} tries")
+            raise StuckError(f"{number} gave up at the {what} after {MOST_TRIES} tries: {list(self.seen)}")
+
+
+def _headed(page: Page) -> str:
+    """The page's address and heading; the balancer's own answers have none."""
+    headings = page.document.xpath("//h1") if page.body else []
+    return " ".join(
+        [page.url.partition("?")[0], *(" ".join(each.text_content().split()) for each in headings)]
+    )
