@@ -88,18 +88,22 @@ class Keeper:
     async def keep(self) -> None:
         """Until cancelled. `is_done` is true while nothing at all is left to do, now or later."""
         while True:
-            await self._take_in()
-            handed_over = await self._hand_over()
-            if not handed_over and self._may_jump():
+            # in turns, and many at once: on Azure no message that is due waits for another one
+            moved = await self._take_in(1) + await self._hand_over()
+            if not moved and self._may_jump():
                 await self._jump_if_idle()
-            await asyncio.sleep(LOOK_SECONDS)
+            if moved < AT_ONCE:
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def poisoned(self) -> int:
         return await _count(self._poison)
 
-    async def _take_in(self) -> int:
+    async def _take_in(self, most: int = 1_000_000) -> int:
+        """Take over what there is, or at most so many batches of it; how many messages that were."""
         taken = 0
-        while batch := await self._batch():
+        for _ in range(most):
+            if not (batch := await self._batch()):
+                break
             for message in batch:
                 task = json.loads(message.content)
                 due = task.pop("due")
@@ -116,11 +120,11 @@ class Keeper:
         return [message async for message in pages]
 
     async def _hand_over(self) -> int:
-        handed_over = 0
-        while self._waiting and self._waiting[0][0] <= self._clock.seconds():
-            await self._tasks.send_message(heapq.heappop(self._waiting)[2], time_to_live=NEVER)
-            handed_over += 1
-        return handed_over
+        due: list[str] = []
+        while self._waiting and self._waiting[0][0] <= self._clock.seconds() and len(due) < AT_ONCE:
+            due.append(heapq.heappop(self._waiting)[2])
+        await asyncio.gather(*(self._tasks.send_message(task, time_to_live=NEVER) for task in due))
+        return len(due)
 
     async def _jump_if_idle(self) -> None:
         """What a message leads to is sent before the message goes: an empty queue hides nothing."""
