@@ -39,7 +39,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
         if facts.is_guest:
             raise GuestUnexpectedError(f"association_id={facts.association_id}")
         event = Event(what="tenant_unexpected", at=now, actor=facts.account, new=facts.tenant_id)
-        if not facts.administrator:
+        if not facts.has_address:
             told = changed(current, event)
             return None if again else replace(told, mails=new_mails(current, _word(ports, facts)))
         number = facts.code_number + 1

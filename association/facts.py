@@ -86,6 +86,13 @@ class Facts:
     sessions_from: datetime | None = None
 
     @property
+    def has_address(self) -> bool:
+        """Whether somebody is recorded to whom mails can go: nobody is before an order names them, nor once
+        support has erased them.
+        """
+        return self.administrator != 0
+
+    @property
     def is_bound(self) -> bool:
         """Whether a tenant is bound."""
         return self.generation > 0

@@ -125,7 +125,7 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["organisation"] = organisation(record)
     elif mail.kind == "unexpected":
         values["organisation"] = organisation(record)
-        values["has_address"] = facts.administrator != 0
+        values["has_address"] = facts.has_address
     elif mail.kind == "associated":
         values["organisation"] = organisation(record)
         values["bound_at"] = facts.bound_at

@@ -105,7 +105,7 @@ def _identification(record: Record) -> _Position | None:
         return _Position(step, Cause.NOT_STARTED, Who.ADMINISTRATOR, since)
     if facts.accepted_by is AcceptedBy.NOBODY:
         # once the recorded address is erased, nobody can be sent a code
-        who = Who.ADMINISTRATOR if facts.administrator else Who.SUPPORT
+        who = Who.ADMINISTRATOR if facts.has_address else Who.SUPPORT
         return _blocked(step, Cause.TENANT_UNEXPECTED, who, facts.signed_in_at)
     return None
 

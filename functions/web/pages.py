@@ -101,7 +101,7 @@ def _common(visitor: Visitor, where: Progress) -> dict[str, Any]:
         "organisation": organisation(visitor.record) if shown else "",
         "switch": visitor.switch,
         "passing_on": passing_on(visitor),
-        "has_address": facts.administrator != 0,
+        "has_address": facts.has_address,
     }
 
 

@@ -197,6 +197,14 @@ async def test_whoever_consented_is_not_led_on_by_the_name_of_a_colleague(memory
     assert await callbacks._consented(memory.ports, flow, answer, colleague) == (None, None)
 
 
+async def test_the_last_application_leads_on_only_whoever_consented_to_it(memory: Memory) -> None:
+    record, session = await signed_in(memory, await ordered(memory))
+    flow = await taken(memory, await leave_for_consent(memory.ports, record, session))
+    assert await callbacks._finishing(memory.ports, flow, record)
+    colleague = memory.put(record, object_id=OTHER_PERSON)
+    assert await callbacks._finishing(memory.ports, flow, colleague) is None
+
+
 # The same callback once more
 
 

@@ -119,6 +119,9 @@ def test_completing_one_field_keeps_the_others() -> None:
     assert record.orders["CMD-1"].missing == ("administrator_email",)
     assert record.orders["CMD-1"].mpn_id == ORDER["mpn_id"]
     assert record.facts.administrator == 0
+    completed = joined(recorded("mpn_id"), "administrator_email")
+    assert completed.orders["CMD-1"].missing == ()
+    assert completed.person(completed.facts.administrator).email == ORDER["administrator_email"]
 
 
 def test_a_second_order_joins_and_the_first_administrator_stays() -> None:

@@ -354,6 +354,10 @@ async def test_each_kind_has_its_values_and_the_history_has_none_of_them(memory:
     code = mail_values(memory.ports, record, named(record, "code", number=1))
     assert code["code"] == memory.ports.keys.code(record.facts.association_id, 1, TENANT)
     assert code["organisation"] == DOMAIN
+    for administrator, has_address in ((record.facts.administrator, True), (0, False)):
+        about = replace(record, facts=replace(record.facts, administrator=administrator))
+        word = mail_values(memory.ports, about, named(about, "unexpected"))
+        assert (word["organisation"], word["has_address"]) == (DOMAIN, has_address)
     bound = memory.put(record, bound_at=NOW, share_number=1, share_kid="k1", share_expires_at=NOW)
     confirmation = mail_values(memory.ports, bound, named(record, "associated"))
     assert confirmation["share_link"].startswith("http://localhost:7071/addin?k=")

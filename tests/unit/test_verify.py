@@ -67,6 +67,14 @@ async def shown(memory: Memory, record: Record, *, silent: bool = True) -> Flow:
     return await taken(memory, await confirm(memory.ports, record, TENANT, PERSON, silent=silent))
 
 
+async def taken_visibly(memory: Memory, departure: Departure) -> Flow:
+    """The flow of the leg that shows the same person once more, this time on a page of Microsoft's."""
+    flow = await taken(memory, departure)
+    begun_for = (flow.leg, flow.tenant_id, flow.object_id, flow.is_silent)
+    assert begun_for == (Leg.CONFIRM, TENANT, PERSON, False)
+    return flow
+
+
 async def left(memory: Memory, record: Record) -> tuple[Record, Flow]:
     """The record as it stands while the person is at Microsoft's."""
     flow = await shown(memory, record)
@@ -181,13 +189,7 @@ async def test_what_microsoft_wants_to_show_is_repeated_once_visibly(memory: Mem
     departure = await complete_confirm(memory.ports, flow, {"error": "x"})
     assert isinstance(departure, Departure)
     assert memory.entra.begun[-1] == {"tenant": TENANT, "login_hint": f"marie@{DOMAIN}", "silent": False}
-    visible = await taken(memory, departure)
-    assert (visible.leg, visible.tenant_id, visible.object_id, visible.is_silent) == (
-        Leg.CONFIRM,
-        TENANT,
-        PERSON,
-        False,
-    )
+    visible = await taken_visibly(memory, departure)
     with pytest.raises(SignInRefusedError):
         await complete_confirm(memory.ports, visible, {"error": "x"})
 
@@ -229,13 +231,7 @@ async def test_what_microsoft_wants_to_show_once_it_has_the_code_is_repeated_onc
     memory.entra.redeemed = MicrosoftRefusedError(answer)
     departure = await complete_confirm(memory.ports, flow, {"code": "c"}, record)
     assert isinstance(departure, Departure)
-    visible = await taken(memory, departure)
-    assert (visible.leg, visible.tenant_id, visible.object_id, visible.is_silent) == (
-        Leg.CONFIRM,
-        TENANT,
-        PERSON,
-        False,
-    )
+    visible = await taken_visibly(memory, departure)
     with pytest.raises(MicrosoftRefusedError) as refused:
         await complete_confirm(memory.ports, visible, {"code": "c"})
     assert refused.value.answer is answer

@@ -78,7 +78,8 @@ def signs_in(stand: Stand, condition: str) -> None:
     assert is_for_sage(answer), answer.words
     facts = stand.rows()["facts"]
     assert not {"tenant_id", "signed_in_at", "left_at"} & {name for name, value in facts.items() if value}
-    failed = stand.world.support(reference=answer.failure_reference)["events"][0]
+    events = stand.world.support(reference=answer.failure_reference)["events"]
+    (failed,) = [event for event in events if event["reference"] == answer.failure_reference]
     assert (failed["what"], failed["new"], failed["old"]) == ("failed", "microsoft_refused", "our_credential")
     assert failed["correlation_id"]
     assert tells(failed["answer_in_words"], "answer.our_credential.who")

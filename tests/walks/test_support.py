@@ -95,7 +95,7 @@ def test_a_visitor_without_a_session_who_is_stopped_leaves_a_trace_that_support_
 
 
 def test_a_stranger_who_is_stopped_writes_into_nobodys_history(world: World, known: Known) -> None:
-    before = world.support(association_id=known.order["association_id"])["events"]
+    before = until(lambda: sent(world, known.order), "the mails noted as sent")["events"]
     stopped = failure(
         Person(world, "").opens(f"{world.host}/a/{known.order['reference']}"), 403, "visit_missing"
     )

@@ -25,6 +25,7 @@ def test_a_withdrawn_link_ends_what_it_opened(world: World) -> None:
     person = Person(world, customer.account)
     page = person.signs_in(person.opens(link))
     assert page.status == 200
+    until(lambda: sent(world, order), "the mail noted as sent")
     withdrawn = done(acts(world, order, "revoke-link"))
     assert (withdrawn["cause"], withdrawn["missing"][:1]) == ("link_revoked", ["link"])  # type: ignore[index]
     failure(person.opens(link), 410, "link_revoked")
