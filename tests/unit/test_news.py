@@ -138,15 +138,26 @@ async def test_word_that_has_been_overtaken_while_it_waited_to_leave_stays(
 
 @EACH
 @pytest.mark.parametrize(
-    "ended", [{"closed_at": NOW}, {"link_revoked_at": NOW}, {"link_expires_at": NOW}, {"generation": 1}]
+    "ended",
+    [
+        {"closed_at": NOW},
+        {"link_revoked_at": NOW},
+        {"link_expires_at": NOW},
+        {"link_kid": "gone"},
+        {"generation": 1},
+    ],
 )
+@pytest.mark.parametrize("is_seen", [False, True], ids=["before it was seen", "before it was told"])
 async def test_nobody_is_called_back_to_what_has_ended(
-    memory: Memory, waits: Waits, ended: dict[str, Any]
+    memory: Memory, waits: Waits, ended: dict[str, Any], is_seen: bool
 ) -> None:
     record = await waits(memory)
     queue = Queue(memory)
+    if is_seen:
+        opens(memory)
     await queue.run(A_WHILE)
     opens(memory)
+    assert (TaskKind.NEWS in [task.kind for _, _, task in queue.messages]) == is_seen
     changed = dict(ended, bound_tenant_id=TENANT, bound_at=NOW) if "generation" in ended else ended
     memory.put(memory.record(record.facts.association_id), **changed)
     await queue.run()

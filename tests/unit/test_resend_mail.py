@@ -80,9 +80,11 @@ async def test_what_no_repeat_would_send_is_refused(memory: Memory, reason: str)
     record = await failed(memory)
     mail = replace(mail_of(memory, record), reason=reason)
     memory.put(replace(memory.record(record.facts.association_id), outbox={KEY: mail}))
+    memory.tasks.sent.clear()
     with pytest.raises(RequestInvalidError) as caught:
         await resend(memory, record)
     assert caught.value.problems == {"mail": "not_failed"}
+    assert memory.tasks.sent == []
 
 
 @pytest.mark.parametrize("key", [KEY, "invitation-2"])

@@ -211,6 +211,7 @@ async def test_an_order_without_an_administrator_is_mailed_to_nobody(memory: Mem
     record = await ordered(memory, administrator_email="")
     with pytest.raises(RequestInvalidError):
         await renew_link(memory.ports, record.facts.association_id, "reason")
+    assert memory.links.rows == {}
     with pytest.raises(AssociationUnknownError):
         await renew_link(memory.ports, "f" * 32, "reason")
 
