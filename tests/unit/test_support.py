@@ -211,6 +211,10 @@ async def test_an_order_without_an_administrator_is_mailed_to_nobody(memory: Mem
     record = await ordered(memory, administrator_email="")
     with pytest.raises(RequestInvalidError):
         await renew_link(memory.ports, record.facts.association_id, "reason")
+    without_number = await ordered(memory, order_number="N", customer_number="N", mpn_id="")
+    with pytest.raises(RequestInvalidError) as caught:
+        await renew_link(memory.ports, without_number.facts.association_id, "reason")
+    assert caught.value.problems == {"mpn_id": "missing"}
     assert memory.links.rows == {}
     with pytest.raises(AssociationUnknownError):
         await renew_link(memory.ports, "f" * 32, "reason")

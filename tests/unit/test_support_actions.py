@@ -219,6 +219,19 @@ async def test_no_link_that_has_ended_is_sent_again(memory: Memory) -> None:
     assert caught.value.problems == {"mpn_id": "missing"}
 
 
+async def test_a_link_that_ends_while_it_is_being_sent_again_is_not_sent(memory: Memory) -> None:
+    record = await mailed(memory, await ordered(memory))
+    memory.clock.advance(days=1)
+
+    async def interfere() -> None:
+        await close(memory.ports, id_of(record), "cancelled")
+
+    memory.associations.interference = interfere
+    with pytest.raises(OrderClosedError):
+        await resend_for_support(memory.ports, id_of(record), "reason")
+    assert set(memory.record(id_of(record)).outbox) == {"invitation-1"}
+
+
 # Closing
 
 
