@@ -89,7 +89,7 @@ class Keeper:
         """Until cancelled. `is_done` is true while nothing at all is left to do, now or later."""
         while True:
             # in turns, and many at once: on Azure no message that is due waits for another one
-            moved = await self._take_in(1) + await self._hand_over()
+            moved = await self._take_in() + await self._hand_over()
             if not moved and self._may_jump():
                 await self._jump_if_idle()
             if moved < AT_ONCE:
@@ -98,20 +98,16 @@ class Keeper:
     async def poisoned(self) -> int:
         return await _count(self._poison)
 
-    async def _take_in(self, most: int = 1_000_000) -> int:
-        """Take over what there is, or at most so many batches of it; how many messages that were."""
-        taken = 0
-        for _ in range(most):
-            if not (batch := await self._batch()):
-                break
-            for message in batch:
-                task = json.loads(message.content)
-                due = task.pop("due")
-                heapq.heappush(self._waiting, (due, next(self._number), json.dumps(task)))
-            # what stays would be looked through by every later call
-            await asyncio.gather(*(self._later.delete_message(message) for message in batch))
-            taken += len(batch)
-        return taken
+    async def _take_in(self) -> int:
+        """Take over one batch of what there is; how many messages that was."""
+        batch = await self._batch()
+        for message in batch:
+            task = json.loads(message.content)
+            due = task.pop("due")
+            heapq.heappush(self._waiting, (due, next(self._number), json.dumps(task)))
+        # what stays would be looked through by every later call
+        await asyncio.gather(*(self._later.delete_message(message) for message in batch))
+        return len(batch)
 
     async def _batch(self) -> list[QueueMessage]:
         pages = self._later.receive_messages(
