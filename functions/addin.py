@@ -5,7 +5,6 @@ from pathlib import PurePosixPath
 
 import azure.functions as func
 
-from association.addin import download_headers, entity_tag, is_unchanged, tenant_add_in
 from association.errors import NotBoundError, PageUnknownError, RequestInvalidError, ShareEndedError
 from association.facts import Facts
 from association.keys import read_reference, reference_of
@@ -98,6 +97,8 @@ async def shared_file(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def assets(req: func.HttpRequest) -> func.HttpResponse:
     """Style, script and icons. Cacheable: Office shows its own icon for one that isn't."""
+    from association.addin import entity_tag, is_unchanged
+
     found = await asyncio.to_thread(asset, PurePosixPath(req.route_params["name"]).name)
     if found is None:
         raise PageUnknownError
@@ -151,6 +152,8 @@ def _guide(
 
 
 def _file(req: func.HttpRequest, ports: Ports, facts: Facts) -> func.HttpResponse:
+    from association.addin import download_headers, entity_tag, is_unchanged, tenant_add_in
+
     settings = ports.settings
     addin = tenant_add_in(
         facts.bound_tenant_id,

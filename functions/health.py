@@ -1,15 +1,17 @@
 """Whether the service is alive, what it lacks, and our own page for addresses that don't exist."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from association.errors import PageUnknownError, SettingsIncompleteError
-from association.health import Condition, Health, examine
 from functions.services import services, settings_or_none
 from functions.web import responses
 from functions.web.boundary import json_api, pages
 from functions.web.json_body import require_key_in_header
+
+if TYPE_CHECKING:
+    from association.health import Health
 
 bp = func.Blueprint()
 EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -29,6 +31,8 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def details(req: func.HttpRequest) -> func.HttpResponse:
     """With the key: settings missing or wrong, storage, tasks that failed for good, keys and their ends."""
+    from association.health import Condition, examine
+
     require_key_in_header(req)
     try:
         found = await examine(services().ports)
@@ -38,7 +42,7 @@ async def details(req: func.HttpRequest) -> func.HttpResponse:
     return responses.data(_view(found), 200 if works else 503)
 
 
-def _view(found: Health) -> dict[str, Any]:
+def _view(found: "Health") -> dict[str, Any]:
     return {
         "status": found.status,
         "settings": [],
@@ -56,6 +60,8 @@ def _view(found: Health) -> dict[str, Any]:
 
 def _unset(names: tuple[str, ...]) -> dict[str, Any]:
     """Without its settings nothing else can be looked at."""
+    from association.health import Condition
+
     unknown = dict.fromkeys(("storage", "poisoned_tasks", "credential", "portal_key"))
     return {"status": Condition.UNAVAILABLE, "settings": list(names), **unknown}
 

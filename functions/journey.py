@@ -1,25 +1,24 @@
 """The administrator's journey: the link, the pages, and the trips to Microsoft and back."""
 
+from typing import TYPE_CHECKING
+
 import azure.functions as func
 
 from association.acceptance import accept_by_code, ask_acceptance
-from association.applications import leave_for_application
-from association.consent import leave_for_consent, require_accepted
 from association.errors import CodeEndedError, CodeWrongError, DomainUnknownError
 from association.keys import reference_of
-from association.legs import Departure
 from association.links import find_link
 from association.rows import Purpose
-from association.sign_in import leave_for_sign_in
-from association.sign_out import continue_anyway, sign_out
-from association.verify import recheck
 from functions.services import services
-from functions.web import callbacks, responses
+from functions.web import responses
 from functions.web.boundary import link_pages, pages
 from functions.web.browser import cookies, end_session, query, session_name, set_visit, visit_name
 from functions.web.next_step import AS_NOBODY
 from functions.web.pages import Guest, show, show_applications
 from functions.web.visitor import Visitor, enter
+
+if TYPE_CHECKING:
+    from association.legs import Departure
 
 bp = func.Blueprint()
 GET = ["GET", "HEAD"]
@@ -62,6 +61,8 @@ async def progress_page(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
     """« Se connecter à Microsoft 365 », « Changer de compte »: an account is picked at Microsoft's."""
+    from association.sign_in import leave_for_sign_in
+
     visitor = await enter(req, services().ports)
     domain = (await visitor.read_form(req)).get("domain")
     try:
@@ -76,6 +77,9 @@ async def start_sign_in(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def start_consent(req: func.HttpRequest) -> func.HttpResponse:
     """« Autoriser Sage Business Center », or « Continuer quand même » towards its page."""
+    from association.consent import leave_for_consent, require_accepted
+    from association.sign_out import continue_anyway
+
     visitor = await enter(req, services().ports)
     form = await visitor.read_form(req)
     session = visitor.signed_in()
@@ -101,6 +105,8 @@ async def applications(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def start_application(req: func.HttpRequest) -> func.HttpResponse:
     """« Autoriser … » one further application."""
+    from association.applications import leave_for_application
+
     visitor = await enter(req, services().ports)
     await visitor.read_form(req)
     key = req.route_params["key"]
@@ -115,6 +121,8 @@ async def start_application(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def check(req: func.HttpRequest) -> func.HttpResponse:
     """« Revérifier »: look for access, then show the person to Microsoft again."""
+    from association.verify import recheck
+
     visitor = await enter(req, services().ports)
     await visitor.read_form(req)
     departure = await recheck(visitor.ports, visitor.record, visitor.signed_in())
@@ -153,6 +161,8 @@ async def new_code(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def end(req: func.HttpRequest) -> func.HttpResponse:
     """Sign-out: the session ends here and wherever its cookie was copied to."""
+    from association.sign_out import sign_out
+
     visitor = await enter(req, services().ports)
     await visitor.read_form(req)
     if visitor.session:  # whoever only holds the link ends nobody's session
@@ -166,6 +176,8 @@ async def end(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def sign_in_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Back from signing in, or from showing oneself again."""
+    from functions.web import callbacks
+
     return await callbacks.signed_in(req, services().ports)
 
 
@@ -174,8 +186,12 @@ async def sign_in_callback(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def consent_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Back from the admin consent."""
+    from functions.web import callbacks
+
     return await callbacks.consented(req, services().ports)
 
 
-def _depart(visitor: Visitor, departure: Departure) -> func.HttpResponse:
+def _depart(visitor: Visitor, departure: "Departure") -> func.HttpResponse:
+    from functions.web import callbacks
+
     return callbacks.depart(visitor.ports, departure)

@@ -8,14 +8,20 @@ import azure.functions as func
 
 from association.errors import RequestInvalidError
 from association.keys import read_reference
-from association.new_link import ask_new_link, read_asked
 from association.ports import Ports
 from association.session import IDLE, LONGEST
 from functions.services import rendering, services
 from functions.web import responses
 from functions.web.boundary import pages
-from functions.web.browser import VISIT_LASTS, Visit, cookies, form_token, query, read_form
-from functions.web.callbacks import FLOW_COOKIE_SECONDS
+from functions.web.browser import (
+    FLOW_COOKIE_SECONDS,
+    VISIT_LASTS,
+    Visit,
+    cookies,
+    form_token,
+    query,
+    read_form,
+)
 from functions.web.language import language_for, switch
 from functions.web.next_step import NEW_LINK
 
@@ -40,6 +46,8 @@ async def new_link(req: func.HttpRequest) -> func.HttpResponse:
 @pages
 async def ask(req: func.HttpRequest) -> func.HttpResponse:
     """The same answer whatever was found: the way to the page that says so (rule S7)."""
+    from association.new_link import ask_new_link, read_asked
+
     ports = services().ports
     typed = read_form(req, ports, None, _visit(_nonce(req))).get("asked", "")
     try:

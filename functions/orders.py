@@ -3,14 +3,10 @@
 import azure.functions as func
 
 from association.errors import AssociationUnknownError
-from association.invite import receive_order
-from association.order import parse_order
-from association.support import Question, find
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api
 from functions.web.json_body import read_json, require_key_in_header
-from functions.web.views import order_view
 
 bp = func.Blueprint()
 
@@ -20,6 +16,10 @@ bp = func.Blueprint()
 @json_api
 async def create(req: func.HttpRequest) -> func.HttpResponse:
     """Record an order; the same order again gives the same answer, another under its number is refused."""
+    from association.invite import receive_order
+    from association.order import parse_order
+    from functions.web.views import order_view
+
     ports = services().ports
     request = parse_order(read_json(req))
     record = await receive_order(ports, request)
@@ -31,6 +31,9 @@ async def create(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def read(req: func.HttpRequest) -> func.HttpResponse:
     """Where the association of an order stands."""
+    from association.support import Question, find
+    from functions.web.views import order_view
+
     require_key_in_header(req)
     ports = services().ports
     order_number = req.route_params.get("order_number", "").strip()

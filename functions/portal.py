@@ -4,7 +4,6 @@ import json
 
 import azure.functions as func
 
-from association.handover import LIFETIME, hand_over
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api, pages
@@ -20,6 +19,8 @@ TEN_MINUTES = "public, max-age=600"
 @pages
 async def open_portal(req: func.HttpRequest) -> func.HttpResponse:
     """« Ouvrir Sage Business Centre »: a page whose form posts the signed token to the portal."""
+    from association.handover import LIFETIME, hand_over
+
     visitor = await enter(req, services().ports)
     await visitor.read_form(req)
     values = {

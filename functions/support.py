@@ -1,17 +1,18 @@
 """How Sage support finds an association, in JSON, with the function key in the header."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from association.errors import RequestInvalidError
-from association.support import Question, find_page
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api, language_of
 from functions.web.browser import query
 from functions.web.json_body import object_of, read_json, require_key_in_header
-from functions.web.support_view import support_view
+
+if TYPE_CHECKING:
+    from association.support import Question
 
 bp = func.Blueprint()
 KEYS = ("association_id", "tenant_id", "order_number", "customer_number", "reference")
@@ -35,15 +36,20 @@ async def search_associations(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer(req, _question(read_json(req), (*KEYS, "email"), ("after",)))
 
 
-async def _answer(req: func.HttpRequest, question: Question) -> func.HttpResponse:
+async def _answer(req: func.HttpRequest, question: "Question") -> func.HttpResponse:
+    from association.support import find_page
+    from functions.web.support_view import support_view
+
     ports = services().ports
     found = await find_page(ports, question)
     views = [support_view(record, ports, language_of(req)) for record in found.records]
     return responses.data({"associations": views, "next": found.following or None})
 
 
-def _question(given: Any, keys: tuple[str, ...], others: tuple[str, ...] = ()) -> Question:
+def _question(given: Any, keys: tuple[str, ...], others: tuple[str, ...] = ()) -> "Question":
     """The one key in `given`, beside fields named in `others`. Raises RequestInvalidError."""
+    from association.support import Question
+
     body = object_of(given, (*keys, *others))
     asked = [name for name in keys if name in body]
     if len(asked) != 1:

@@ -5,27 +5,17 @@ from typing import Any
 
 import azure.functions as func
 
-from association.close import close
-from association.erase import erase_person
 from association.errors import RequestInvalidError
 from association.facts import Record
 from association.ports import Ports
-from association.release import release_tenant
-from association.renew import renew_link, renew_share
-from association.resend import resend_for_support, resend_mail
-from association.revoke import revoke_association_link, revoke_share_link
-from association.waive import waive_application
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import json_api, language_of
 from functions.web.json_body import read_object, text_of
-from functions.web.support_view import support_view
 
 Verb = Callable[[Ports, str, str], Awaitable[Record]]
 
 bp = func.Blueprint()
-RENEWALS: dict[str, Verb] = {"association": renew_link, "share": renew_share}
-REVOCATIONS: dict[str, Verb] = {"association": revoke_association_link, "share": revoke_share_link}
 LARGEST_NUMBER = 2**31 - 1
 
 
@@ -34,8 +24,10 @@ LARGEST_NUMBER = 2**31 - 1
 @json_api
 async def renew(req: func.HttpRequest) -> func.HttpResponse:
     """Issue and mail a new link: the association link, which reopens it, or the users' share link."""
+    from association.renew import renew_link, renew_share
+
     body = read_object(req, ("reason", "link"))
-    return await _done(req, body, _of_link(body, RENEWALS))
+    return await _done(req, body, _of_link(body, renew_link, renew_share))
 
 
 @bp.function_name("support_revoke_link")
@@ -43,8 +35,10 @@ async def renew(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def revoke(req: func.HttpRequest) -> func.HttpResponse:
     """Withdraw the association link, and every session with it, or the users' share link."""
+    from association.revoke import revoke_association_link, revoke_share_link
+
     body = read_object(req, ("reason", "link"))
-    return await _done(req, body, _of_link(body, REVOCATIONS))
+    return await _done(req, body, _of_link(body, revoke_association_link, revoke_share_link))
 
 
 @bp.function_name("support_resend_link")
@@ -52,6 +46,8 @@ async def revoke(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def resend(req: func.HttpRequest) -> func.HttpResponse:
     """Mail the live association link once more to the recorded address, or a mail that failed."""
+    from association.resend import resend_for_support, resend_mail
+
     body = read_object(req, ("reason", "mail"))
     key = text_of(body, "mail") if "mail" in body else ""
 
@@ -66,6 +62,8 @@ async def resend(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def close_association(req: func.HttpRequest) -> func.HttpResponse:
     """Close the association: both links end. Renewing its link reopens it."""
+    from association.close import close
+
     return await _done(req, read_object(req, ("reason",)), close)
 
 
@@ -74,6 +72,8 @@ async def close_association(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def release(req: func.HttpRequest) -> func.HttpResponse:
     """Accept the tenant that is signed in although it isn't the recorded address's."""
+    from association.release import release_tenant
+
     body = read_object(req, ("reason", "tenant_id"))
     tenant_id = text_of(body, "tenant_id")
 
@@ -88,6 +88,8 @@ async def release(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def waive(req: func.HttpRequest) -> func.HttpResponse:
     """Require a further application no longer of the tenant that is signed in or bound."""
+    from association.waive import waive_application
+
     body = read_object(req, ("reason", "application"))
     key = text_of(body, "application")
 
@@ -102,6 +104,8 @@ async def waive(req: func.HttpRequest) -> func.HttpResponse:
 @json_api
 async def erase(req: func.HttpRequest) -> func.HttpResponse:
     """Erase a person, named by number or address (rule S11), and answer with what was erased."""
+    from association.erase import erase_person
+
     body = read_object(req, ("reason", "person", "email"))
     number, address = _person(body)
     identifier, reason = req.route_params["id"], text_of(body, "reason")
@@ -110,13 +114,16 @@ async def erase(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _done(req: func.HttpRequest, body: dict[str, Any], verb: Verb) -> func.HttpResponse:
+    from functions.web.support_view import support_view
+
     ports = services().ports
     record = await verb(ports, req.route_params["id"], text_of(body, "reason"))
     return responses.data(support_view(record, ports, language_of(req)))
 
 
-def _of_link(body: dict[str, Any], verbs: dict[str, Verb]) -> Verb:
+def _of_link(body: dict[str, Any], association: Verb, share: Verb) -> Verb:
     """The verb for what the body's `link` names; the association link where it doesn't say."""
+    verbs = {"association": association, "share": share}
     kind = body.get("link", "association")
     if not isinstance(kind, str) or kind not in verbs:
         raise RequestInvalidError({"link": "link_unknown_kind"})

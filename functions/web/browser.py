@@ -28,6 +28,7 @@ from association.settings import Settings
 VISIT = "visit-"
 SESSION = "session-"
 VISIT_LASTS = timedelta(hours=12)
+FLOW_COOKIE_SECONDS = 15 * 60
 LARGEST_FORM = 4096
 MOST_PARAMETERS = 40
 
@@ -170,7 +171,7 @@ def _sign(keys: Keys, use: str, value: dict[str, Any]) -> str:
 
 
 def _unsign(keys: Keys, use: str, text: str) -> dict[str, Any] | None:
-    from itsdangerous import BadData  # noqa: PLC0415 - kept off the cold start
+    from itsdangerous import BadData
 
     try:
         value = _serializer(keys, use).loads(text)
@@ -180,6 +181,6 @@ def _unsign(keys: Keys, use: str, text: str) -> dict[str, Any] | None:
 
 
 def _serializer(keys: Keys, use: str) -> "URLSafeSerializer":
-    from itsdangerous import URLSafeSerializer  # noqa: PLC0415
+    from itsdangerous import URLSafeSerializer
 
     return URLSafeSerializer(list(keys.secrets_for(use)), salt=use)

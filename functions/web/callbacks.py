@@ -35,6 +35,7 @@ from association.sign_in import complete_sign_in, note_return, open_session
 from association.verify import complete_confirm, confirm
 from functions.web import responses
 from functions.web.browser import (
+    FLOW_COOKIE_SECONDS,
     VISIT_LASTS,
     cookies,
     query,
@@ -45,8 +46,6 @@ from functions.web.browser import (
 )
 from functions.web.failures import concerned
 from functions.web.language import of_order
-
-FLOW_COOKIE_SECONDS = 15 * 60
 
 # What a completed leg came to: where to go, with which session, on which further leg.
 Way = tuple[Session | None, Departure | None]

@@ -37,6 +37,15 @@ async def page():
 asyncio.run(page())
 print(gc.get_stats()[2]["collections"] - seen[0], len(sys.modules) - seen[1], *sys.modules)
 """
+# What any page of an association is made with; then all blueprints.
+PARTS = """
+import sys
+from association import links
+from functions.web import boundary, pages, visitor
+of_a_page = set(sys.modules)
+import function_app
+print(*[name for name in sys.modules if name.startswith("association.") and name not in of_a_page])
+"""
 SETTINGS = {
     "AzureWebJobsStorage": "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
     "TableEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a;"
@@ -83,6 +92,10 @@ def test_the_first_page_imports_what_it_needs_and_collects_no_garbage(world: jou
     assert {name.partition(".")[0] for name in modules} & NOT_ON_THE_FIRST_PAGE == set()
     assert int(imported) <= MOST_MODULES_OF_A_PAGE
     assert int(collections) == 0
+
+
+def test_blueprints_bring_no_verb_before_it_is_called() -> None:
+    assert output_of(["-c", PARTS]).split() == []
 
 
 def test_the_first_read_of_licences_imports_no_model_and_nothing_behind_a_page_or_a_wait(

@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from association import outbox
 from association.errors import MailRefusedError
 from association.outbox import deliver, message_id
 from association.ports import Ports, Post
-from association.rows import Task, TaskKind
-from functions import background, services
+from association.rows import Task
+from functions import services
 from sandbox.host.configuration import read_configuration
 from sandbox.host.indexing import index_app
 from sandbox.host.lifetime import serve
@@ -69,7 +70,7 @@ def main() -> int:
     queues = replace(configuration.queues, retry_delay=RETRY_SECONDS, lease=LEASE_SECONDS, idle=IDLE_SECONDS)
     attempts = Attempts(options.folder, f"{options.seed}-{os.getpid()}")
     services._built.append(_services(options, attempts))
-    background.DO[TaskKind.MAIL] = _watched(attempts)
+    outbox.deliver = _watched(attempts)
     functions = index_app(services.ROOT)
     return asyncio.run(serve(functions, replace(configuration, queues=queues), 0, until_stdin_closes=True))
 
