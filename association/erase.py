@@ -71,6 +71,9 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event) -> Change:
     if record.facts.administrator in numbers:
         # the next order may name another one; a code that was sent to this one ends
         wanted = replace(wanted, facts=replace(wanted.facts, administrator=0, code_session=""))
+    if any(record.person(number).username for number in numbers):
+        # who has signed in may still be at the page; it would show them signed in without a name
+        wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=event.at))
     return replace(
         wanted,
         # the empty row keeps the number, which the history names, from being given to somebody else

@@ -300,6 +300,15 @@ async def test_an_erased_person_is_gone_everywhere_but_as_a_number(memory: Memor
     assert await find(memory.ports, Question("email", ORDER["partner"]["email"])) == (after,)
 
 
+async def test_no_session_outlives_the_person_it_is_of(memory: Memory) -> None:
+    record, session = await signed_in(memory, await ordered(memory))
+    memory.clock.advance(minutes=1)
+    await erase_person(memory.ports, id_of(record), "reason", number=record.facts.partner_contact)
+    assert is_live(session, memory.record(id_of(record)).facts, memory.clock())
+    await erase_person(memory.ports, id_of(record), "reason", number=record.facts.account)
+    assert not is_live(session, memory.record(id_of(record)).facts, memory.clock())
+
+
 async def test_the_history_gives_no_erased_number_to_somebody_else(memory: Memory) -> None:
     record = await ordered(memory)
     last = max(record.people)
