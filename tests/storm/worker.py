@@ -55,7 +55,8 @@ class WatchedPost:
             self._attempts.write(message_id, "not_accepted")
             raise
         self._attempts.write(message_id, "accepted")
-        chosen = chance(self._seed, message_id).random() < self._deaths
+        # not by its id, which is another at every run
+        chosen = chance(self._seed, to, kind).random() < self._deaths
         if chosen and self._attempts.is_first_death(message_id):
             os.kill(os.getpid(), signal.SIGKILL)
 
