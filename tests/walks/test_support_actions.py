@@ -91,11 +91,16 @@ def test_an_erased_person_stands_nowhere_any_more(world: World) -> None:
     customer = world.customer("menuiserie-lambert")
     partner = {**customer.order["partner"], "email": f"partenaire@{customer.tenant}.example"}
     order = world.orders(customer, partner=partner)
-    Person(world, customer.account).walks_to_the_end(world.link(order))
+    person = Person(world, customer.account)
+    last = person.walks_to_the_end(world.link(order))
+    assert customer.account in last.text
     until(lambda: sent(world, order), "the mails noted as sent")
     people = {one["email"] or one["username"]: one for one in world.support(email=partner["email"])["people"]}
     erased = done(acts(world, order, "erase-person", email=order["administrator_email"].upper()))
     assert people[order["administrator_email"]]["number"] in erased["people"]  # type: ignore[operator]
+    left = person.browser.open(last.url)
+    assert "/sign-in" in left.text
+    assert world.support(order_number=order["order_number"])["tenant_id"] not in left.text
     erased = done(acts(world, order, "erase-person", person=people[partner["email"]]["number"]))
     assert erased == {"people": [people[partner["email"]]["number"]], "mails": []}
 
