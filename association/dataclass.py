@@ -1,9 +1,9 @@
 """`dataclass`, for frozen values, with the standard library's meaning and a third of its work at import.
 
-The standard library writes and compiles six methods anew for each class. A worker defines fifty classes
-before its first page, and a twentieth of that page's time went there (docs/performance.md); so here all share
-the same methods, and only `__init__` is each one's own. What is not as in the standard library is refused
-where a class is defined, or told in docs/adr/0011. https://docs.python.org/3/library/dataclasses.html
+The standard library writes and compiles six methods anew for each class. A worker defines some forty
+classes before its first page, and a twentieth of that page's time went there (docs/performance.md); so here
+all share the same methods, and only `__init__` is each one's own. What is not as in the standard library is
+refused where a class is defined, or told in docs/adr/0011. https://docs.python.org/3/library/dataclasses.html
 """
 
 import dataclasses

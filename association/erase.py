@@ -1,4 +1,4 @@
-"""A person is erased: row, look-ups, mails not yet sent. The history stays, nameless (rule S11)."""
+"""A person is erased: row, look-ups, mails not yet sent, sessions. The history stays, nameless (rule S11)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,7 +15,9 @@ ADDRESS_ERASED = "address_erased"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What was erased: person numbers, and the keys of mails that will not go out. Empty if nothing."""
+    """What was erased, by this or another at the same time: person numbers, and the keys of mails that will
+    not go out. Empty if nothing.
+    """
 
     people: tuple[int, ...]
     mails: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Where a tenant stands with each further application: derived from its `app:<key>:<tenant>` rows."""
+"""Where a tenant stands with each further application: derived from its `app.<key>.<tenant>` rows."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum

@@ -16,7 +16,7 @@ AT_ONCE = 1000
 
 
 async def purge(ports: Ports) -> None:
-    """Delete expired flows, yesterday's counters, and links that ended `RETENTION_DAYS` ago.
+    """Delete expired flows, counters of the days before yesterday, links that ended `RETENTION_DAYS` ago.
 
     With the last link of an association that never came to its end, the people in it are erased. At most
     a thousand rows of each kind; the next night goes on. One that fails stops none of the others: its error

@@ -29,7 +29,6 @@ from sandbox.parts import CUSTOMERS
 from sandbox.running import running_host, running_parts
 from sandbox.storage import ROOT
 
-CLIENTS = (1, 8, 32)
 PATIENCE_SECONDS = 60.0
 
 

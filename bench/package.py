@@ -40,7 +40,7 @@ class Package:
 
 
 def measure(folder: Path, runs: int, site: Path) -> list[Package]:
-    """The three ways to build it, by the fastest; `site` is where the libraries are."""
+    """The three ways to build it; `site` is where the libraries are."""
     ways = {
         "as it ships": (True, True),
         "without bytecode": (True, False),

@@ -21,7 +21,7 @@ from sandbox.running import running_host, running_parts
 
 LOADING = Path(__file__).with_name("loading.cjs")
 KEYS = ("reference", "customer_number", "order_number", "tenant_id", "email", "association_id")
-# a hundred thousand associations are a million rows
+# a hundred thousand associations are 1.4 million rows
 NODE_OPTIONS = f"--require {LOADING} --max-old-space-size=8192"
 
 

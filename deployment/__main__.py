@@ -13,7 +13,7 @@ from deployment.lock import locked
 from deployment.package import ROOT, Built, build
 
 PYTHONS = ("3.11", "3.12", "3.13")
-# Every worker unpacks it before its first page (issue: a cold start is what most visitors meet).
+# Every worker unpacks it before its first page (a cold start is what most visitors meet).
 LARGEST = 12_000_000
 FETCHED = ROOT / ".package"
 

@@ -3,7 +3,7 @@
 The first thing of ours that a worker imports, and so the place for what holds for the whole worker.
 
 A handler imports the verb that it calls, so that a cold worker's first page imports no other's
-(docs/adr/0012); what every page needs stands at the top.
+(docs/adr/0012); what an association's page needs in any case stands at the top.
 
 Nearly everything made during a cold start lives as long as the worker: looking through it for garbage, again
 and again as it grows, takes 30 ms of the first page's 440. 100,000 objects are twice what the first page

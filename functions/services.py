@@ -100,11 +100,6 @@ def random_seed() -> str:
     return secrets.token_hex(16)
 
 
-def environment() -> Mapping[str, str]:
-    """What the settings are read from, for `/health` to look at."""
-    return os.environ
-
-
 def build(
     values: Mapping[str, str],
     *,
