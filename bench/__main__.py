@@ -24,7 +24,7 @@ Tables = dict[str, Sequence["DataclassInstance"]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print: Markdown, or a line of JSON a bench. The exit code: 1 when a journey went astray."""
+    """Measure, and print Markdown, or a line of JSON a bench. The exit code: 1 when a journey went astray."""
     options, astray = _options(arguments), 0
     wanted = options.bench or list(BENCHES)
     if not options.json:
