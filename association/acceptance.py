@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hmac import compare_digest
 
-from association.changes import change, changed, new_mails
+from association.changes import change, changed, new_mails, told_again
 from association.errors import AccountChangedError, CodeEndedError, CodeWrongError, GuestUnexpectedError
 from association.facts import AcceptedBy, Change, Facts, Record
 from association.limits import require_code_left
@@ -41,7 +41,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
         event = Event(what="tenant_unexpected", at=now, actor=facts.account, new=facts.tenant_id)
         if not facts.has_address:
             told = changed(current, event)
-            return None if again else replace(told, mails=new_mails(current, _word(ports, facts)))
+            return None if again else replace(told, mails=new_mails(current, _word(ports, current)))
         number = facts.code_number + 1
         asked = changed(
             current,
@@ -51,7 +51,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
             code_tries=0,
             code_session=session.session_id,
         )
-        return replace(asked, mails=new_mails(current, _code(ports, facts, number), _word(ports, facts)))
+        return replace(asked, mails=new_mails(current, _code(ports, facts, number), _word(ports, current)))
 
     return await change(ports, record.facts.association_id, decide, record)
 
@@ -123,15 +123,17 @@ def _code(ports: Ports, facts: Facts, number: int) -> Mail:
         kind="code",
         person=facts.administrator,
         number=number,
+        about=facts.tenant_id,
         created_at=ports.now(),
     )
 
 
-def _word(ports: Ports, facts: Facts) -> Mail:
+def _word(ports: Ports, record: Record) -> Mail:
     # One word to the partner per unexpected tenant, however many codes are asked for.
-    return Mail(
-        key=f"unexpected-{facts.tenant_id}",
+    word = Mail(
+        key=f"unexpected-{record.facts.tenant_id}",
         kind="unexpected",
-        person=facts.partner_contact,
+        person=record.facts.partner_contact,
         created_at=ports.now(),
     )
+    return told_again(record, word)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from association.changes import change, changed, new_mails
+from association.changes import change, changed, new_mails, told_again
 from association.facts import Change, Facts, Record
 from association.identity import Identity, TenantFacts
 from association.keys import reference_of
@@ -52,14 +52,15 @@ async def _note_conflict(ports: Ports, record: Record, identity: Identity, stand
         event = Event(
             what="tenant_bound_elsewhere", at=now, actor=current.facts.account, new=identity.tenant_id
         )
-        told = Mail(
+        conflict = Mail(
             key=f"conflict-{identity.tenant_id}",
             kind="conflict",
             person=SUPPORT,
             about=reference_of(standing.association_id),
             created_at=now,
         )
-        return replace(changed(current, event, conflict_at=now), mails=new_mails(current, told))
+        told = new_mails(current, told_again(current, conflict))
+        return replace(changed(current, event, conflict_at=now), mails=told)
 
     return await change(ports, record.facts.association_id, decide, record)
 

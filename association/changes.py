@@ -15,6 +15,8 @@ from association.ports import Ports
 from association.rows import Task, TaskKind
 
 ATTEMPTS = 8
+# The reason of a mail that wasn't sent because what it told of had changed.
+OVERTAKEN = "overtaken"
 SAFETY_DELAY = timedelta(seconds=60)
 
 Decide = Callable[[Record], Change | None]
@@ -61,6 +63,14 @@ def new_mails(record: Record | None, *mails: Mail) -> tuple[Mail, ...]:
     """Those of `mails` that the outbox doesn't hold yet, and that somebody can receive."""
     known = record.outbox if record else {}
     return tuple(mail for mail in mails if mail.key not in known and mail.person)
+
+
+def told_again(record: Record, mail: Mail) -> Mail:
+    """`mail`, under a key of its own where those before were overtaken and what it tells of is so again."""
+    before = [each for key, each in record.outbox.items() if key.startswith(mail.key)]
+    if before and all(each.reason == OVERTAKEN for each in before):
+        return replace(mail, key=f"{mail.key}-again-{len(before)}")
+    return mail
 
 
 async def _announce(ports: Ports, wanted: Change, delay: timedelta) -> None:

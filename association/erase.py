@@ -2,22 +2,24 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from association.changes import change, changed
 from association.dataclass import dataclass
 from association.facts import Change, Record
+from association.hints import add_hints, address_forms, remove_hints
 from association.partition import Event, Mail, MailStatus, Person
 from association.ports import Ports
 from association.support import checked_reason, known_record
 
 ADDRESS_ERASED = "address_erased"
+# Of a transaction's hundred rows: each with some mails that wait, beside facts and event.
+AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What was erased, by this or another at the same time: person numbers, and the keys of mails that will
-    not go out. Empty if nothing.
-    """
+    """What was erased: person numbers, and the keys of mails that will not go out. Empty if nothing."""
 
     people: tuple[int, ...]
     mails: tuple[str, ...]
@@ -34,7 +36,8 @@ async def erase_person(
     event = Event(what="person_erased", at=ports.now(), by="support", new=checked_reason(reason))
     record = await known_record(ports, association_id)
     known = tuple(person for person in record.people.values() if _addresses([person]) or person.name)
-    wanted = {_folded(address)} - {""} or _addresses(person for person in known if person.number == number)
+    typed = frozenset(map(_folded, address_forms(address)))
+    wanted = typed - {""} or _addresses(person for person in known if person.number == number)
     meant = (person for person in known if person.number == number or _addresses([person]) & wanted)
     return await erase(ports, record, tuple(meant), event)
 
@@ -50,32 +53,50 @@ async def erase(
 
     `still` is asked of the very record that is written over; where it says no, nobody is erased.
     """
+    mails: tuple[str, ...] = ()
+    for first in range(0, len(people), AT_ONCE):
+        some = people[first : first + AT_ONCE]
+        mails += await _erase(ports, record, some, event, still)
+    return Erased(people=tuple(person.number for person in people), mails=mails)
+
+
+async def _erase(
+    ports: Ports,
+    record: Record,
+    people: tuple[Person, ...],
+    event: Event,
+    still: Callable[[Record], bool],
+) -> tuple[str, ...]:
+    """Erase so many as one transaction holds; the keys of their mails that will not go out."""
     numbers = tuple(person.number for person in people)
-    others = (person for person in record.people.values() if person.number not in numbers)
-    # first, for who is interrupted here finds the people again
-    for address in _addresses(people) - _addresses(others):
-        for hint in ports.keys.address_hints(address):
-            await ports.lookups.remove("email", hint, record.facts.association_id)
+    waiting: tuple[Mail, ...] = ()
 
     def decide(current: Record) -> Change | None:
-        if not still(current):
+        nonlocal waiting
+        is_told = any(current.person(number) != Person(number=number) for number in numbers)
+        if not is_told or not still(current):
+            waiting = ()
             return None
-        if not any(current.person(number) != Person(number=number) for number in numbers):
-            return None
-        return _erasure(current, numbers, event)
+        waiting = _waiting(current, numbers)
+        return _erasure(current, numbers, replace(event, old=" ".join(map(str, numbers))), ports.now())
 
-    await change(ports, record.facts.association_id, decide, record)
-    return Erased(people=numbers, mails=tuple(mail.key for mail in _waiting(record, numbers)))
+    # first, for who is interrupted here finds the people again
+    await remove_hints(ports, record, people)
+    after = await change(ports, record.facts.association_id, decide)
+    # and again, for an order that comes at the same time adds them; or back, where nobody was erased
+    await remove_hints(ports, after, people)
+    await add_hints(ports, after)
+    return tuple(mail.key for mail in waiting)
 
 
-def _erasure(record: Record, numbers: tuple[int, ...], event: Event) -> Change:
-    wanted = changed(record, replace(event, old=" ".join(map(str, numbers))))
+def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: datetime) -> Change:
+    wanted = changed(record, event)
     if record.facts.administrator in numbers:
         # the next order may name another one; a code that was sent to this one ends
         wanted = replace(wanted, facts=replace(wanted.facts, administrator=0, code_session=""))
     if any(record.person(number).username for number in numbers):
         # who has signed in may still be at the page; it would show them signed in without a name
-        wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=event.at))
+        wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=now))
     return replace(
         wanted,
         # the empty row keeps the number, which the history names, from being given to somebody else
@@ -93,7 +114,7 @@ def _waiting(record: Record, numbers: tuple[int, ...]) -> tuple[Mail, ...]:
 
 
 def _addresses(people: Iterable[Person]) -> frozenset[str]:
-    return frozenset(_folded(text) for person in people for text in (person.email, person.username) if text)
+    return frozenset(_folded(text) for person in people for text in person.addresses)
 
 
 def _folded(text: str) -> str:

@@ -4,13 +4,13 @@ Claims come first, each written only if absent, so that two orders of one custom
 and a repeated order meets itself; then one transaction holds facts, order, history and mails.
 """
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime
 
 from association.changes import commit, new_mails
 from association.errors import ConcurrentChangeError, OrderConflictError
 from association.facts import Change, Record
+from association.hints import add_hints
 from association.keys import reference_of
 from association.links import add_link, is_link_live, link_end
 from association.order import OrderRequest
@@ -33,10 +33,10 @@ async def receive_order(ports: Ports, request: OrderRequest) -> Record:
         record = await ports.associations.read(association_id)
         wanted = await _decide(ports, association_id, record, request)
         if wanted is None and record is not None:
-            return await _with_lookups(ports, record)
+            return await add_hints(ports, record)
         try:
             if wanted is not None:
-                return await _with_lookups(ports, await commit(ports, record, wanted))
+                return await add_hints(ports, await commit(ports, record, wanted))
         except ConcurrentChangeError:
             continue
     raise ConcurrentChangeError(f"association_id={association_id}")
@@ -133,11 +133,3 @@ def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change
         about=order_number,
     )
     return replace(wanted, mails=wanted.mails + new_mails(record, mail))
-
-
-async def _with_lookups(ports: Ports, record: Record) -> Record:
-    """Add the hints by which support finds the association; a repeat writes them again, which heals them."""
-    hints = {ports.keys.address_hints(person.email)[0] for person in record.people.values() if person.email}
-    identifier = record.facts.association_id
-    await asyncio.gather(*(ports.lookups.add("email", hint, identifier) for hint in hints))
-    return record

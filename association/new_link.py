@@ -20,7 +20,7 @@ from association.links import add_link, is_link_live
 from association.order import NUMBER, read_address
 from association.partition import Event
 from association.ports import Ports
-from association.resend import PAUSE, resend_link
+from association.resend import PAUSE, invitations, resend_link
 from association.rows import Purpose, Task, TaskKind
 
 LONGEST = 254
@@ -119,11 +119,7 @@ def _may_be_sent(facts: Facts) -> bool:
 
 def _was_mailed_enough(record: Record, now: datetime) -> bool:
     """Whether the live link was mailed just now, so that a repeated task meets its mail, or often today."""
-    ages = [
-        now - mail.created_at
-        for mail in record.outbox.values()
-        if mail.kind == "invitation" and mail.number == record.facts.link_number
-    ]
+    ages = [now - mail.created_at for mail in invitations(record)]
     return any(age < PAUSE for age in ages) or sum(age < A_DAY for age in ages) >= MOST_MAILS
 
 

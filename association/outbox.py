@@ -13,15 +13,16 @@ from typing import Any
 from urllib.parse import quote
 
 from association.acceptance import CODE_LIFETIME
-from association.changes import change, changed
+from association.changes import OVERTAKEN, change, changed
 from association.errors import ConcurrentChangeError, MailRefusedError, StorageUnavailableError
-from association.facts import Change, Record
+from association.facts import Change, Facts, Record
 from association.links import is_link_live, mailed_token, share_token
-from association.news import is_still_so
 from association.organisation import organisation
+from association.overtaken import is_overtaken
 from association.partition import SUPPORT, Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task
+from association.share import ShareState, share_state
 
 # longer than a slow mail server may take over all steps of its dialogue
 LEASE = timedelta(minutes=3)
@@ -33,7 +34,7 @@ NEWS = ("ready", "late")
 # What leads to the association link: not once that link has ended.
 WITH_LINK = ("invitation", *NEWS)
 # Why a mail isn't sent that no repeat would send.
-FOR_GOOD = ("address_erased", "link_ended", "overtaken", "content_gone")
+FOR_GOOD = ("address_erased", "link_ended", OVERTAKEN, "content_gone")
 
 
 async def deliver(ports: Ports, task: Task) -> None:
@@ -51,7 +52,7 @@ async def deliver(ports: Ports, task: Task) -> None:
         # the last attempt ended with neither success nor refusal: a worker that died
         await _note(ports, task, mail, MailStatus.FAILED, mail.reason or "never_finished")
         return
-    if reason := _unsendable(ports, record, mail):
+    if reason := unsendable(ports, record, mail):
         await _note(ports, task, mail, MailStatus.FAILED, reason)
         return
     try:
@@ -71,7 +72,7 @@ def _is_open(mail: Mail | None) -> bool:
     return mail is not None and mail.status in (MailStatus.DUE, MailStatus.SENDING)
 
 
-def _unsendable(ports: Ports, record: Record, mail: Mail) -> str:
+def unsendable(ports: Ports, record: Record, mail: Mail) -> str:
     """Why the mail has no reader or nothing to say any more; "" where it has."""
     if not _address(ports, record, mail):
         return "address_erased"
@@ -79,16 +80,15 @@ def _unsendable(ports: Ports, record: Record, mail: Mail) -> str:
         mail.number != record.facts.link_number or not is_link_live(ports, record.facts)
     ):
         return "link_ended"
-    return "overtaken" if _is_overtaken(ports, record, mail) else ""
+    is_confirmation = mail.key == f"associated-{record.facts.generation}"
+    if mail.kind == "associated" and not is_confirmation and not _is_share_open(ports, record.facts):
+        # support sent it for the sake of the link alone
+        return "link_ended"
+    return OVERTAKEN if is_overtaken(ports, record, mail) else ""
 
 
-def _is_overtaken(ports: Ports, record: Record, mail: Mail) -> bool:
-    """Whether what the mail tells of has changed since it was written."""
-    facts = record.facts
-    if mail.kind == "code":
-        ends = facts.code_sent_at + CODE_LIFETIME if facts.code_sent_at else ports.now()
-        return mail.number != facts.code_number or ends <= ports.now()
-    return mail.kind in NEWS and not is_still_so(ports, record, mail)
+def _is_share_open(ports: Ports, facts: Facts) -> bool:
+    return share_state(facts, ports.keys, ports.now()) is ShareState.OPEN
 
 
 def _address(ports: Ports, record: Record, mail: Mail) -> str:
@@ -129,7 +129,9 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
     elif mail.kind == "associated":
         values["organisation"] = organisation(record)
         values["bound_at"] = facts.bound_at
-        values["share_link"] = f"{settings.public_base_url}/addin?k={share_token(ports.keys, facts)}"
+        # the association is told of in any case, the address only while it opens something
+        token = share_token(ports.keys, facts) if _is_share_open(ports, facts) else ""
+        values["share_link"] = f"{settings.public_base_url}/addin?k={token}" if token else ""
         values["share_ends"] = facts.share_expires_at
     elif mail.kind == "conflict":
         values["organisation"] = organisation(record)

@@ -33,6 +33,11 @@ class Person:
     email: str = ""
     username: str = ""
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """By what support may look for them: the recorded address, the name at sign-in."""
+        return tuple(text for text in (self.email, self.username) if text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -141,8 +146,8 @@ class Mail:
 
     `key` is deterministic (kind and the number of what it tells), so that a repeated change finds the
     row instead of adding one, and the Message-ID derived from it is the same at every attempt. `number`
-    (of a link, a code) and `about` (an order number, another association's reference) tell which one it is
-    about. The person `SUPPORT` is Sage support, whose address is a setting.
+    (of a link, a code) and `about` (an order number, a tenant, another association's reference) tell which
+    one it is about. The person `SUPPORT` is Sage support, whose address is a setting.
     """
 
     key: str

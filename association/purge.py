@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from association.erase import erase
-from association.errors import AssociationError
 from association.facts import Record
 from association.limits import codes_of_link
 from association.partition import Event
@@ -26,13 +25,13 @@ async def purge(ports: Ports) -> None:
     await ports.flows.purge(now - FLOWS_KEPT, AT_ONCE)
     await ports.limits.purge(now - COUNTERS_KEPT, AT_ONCE)
     kept = timedelta(days=ports.settings.retention_days)
-    failed: AssociationError | None = None
+    failed: Exception | None = None
     for token_hash, link in await ports.links.ended(now - kept, AT_ONCE):
         try:
             # what the link was the reason for goes first: who is interrupted finds the link again
             await _end(ports, link)
             await ports.links.forget(token_hash, link)
-        except AssociationError as error:
+        except Exception as error:  # noqa: BLE001 - nor does what nobody foresaw stop the others
             failed = error
     if failed:
         raise failed

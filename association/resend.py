@@ -10,22 +10,24 @@ from association.errors import (
     OrderClosedError,
     RequestInvalidError,
 )
-from association.facts import Change, Facts, Record
-from association.outbox import FOR_GOOD
-from association.partition import Event, Mail, MailStatus
+from association.facts import Change, Record
+from association.outbox import FOR_GOOD, WITH_LINK, unsendable
+from association.partition import SUPPORT, Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
 from association.support import checked_reason, known_record, require_address
 
 # A request that is repeated meets the mail it made (rule R1).
 PAUSE = timedelta(minutes=10)
+ON_ITS_WAY = (MailStatus.DUE, MailStatus.SENDING)
 
 
 async def resend_link(ports: Ports, record: Record, event: Event) -> Record:
     """Mail the live association link again to the recorded address, with `event` in the history.
 
     A mail that failed becomes due again under its own Message-ID; one less than ten minutes old, or still
-    on its way, is enough. Raises OrderClosedError, LinkRevokedError, LinkExpiredError, and
+    on its way, is enough. What went to somebody who was erased since, or failed for good, is followed by
+    another mail. Raises OrderClosedError, LinkRevokedError, LinkExpiredError, and
     RequestInvalidError where no link has been issued or nobody's address is recorded.
     """
     identifier = record.facts.association_id
@@ -39,19 +41,15 @@ async def resend_link(ports: Ports, record: Record, event: Event) -> Record:
         require_sendable(ports, current)
         failed = _failed(current)
         if failed:
-            again = tuple(
-                replace(mail, status=MailStatus.DUE, attempts=0, created_at=event.at, leased_until=None)
-                for mail in failed
-            )
-            return replace(changed(current, event), updated_mails=again)
-        sent = _about_link(current)
-        if any(event.at - mail.created_at < PAUSE or mail.status is not MailStatus.SENT for mail in sent):
+            return _due_again(current, event, *failed)
+        gone = [mail for mail in invitations(current) if mail.status is not MailStatus.FAILED]
+        if any(event.at - mail.created_at < PAUSE or mail.status in ON_ITS_WAY for mail in gone):
             return None
-        return replace(changed(current, event), mails=(_again(current.facts, len(sent), event),))
+        return replace(changed(current, event), mails=(_again(current, event),))
 
     resent = await change(ports, identifier, decide, record)
-    for mail in _about_link(resent):
-        if mail.status is MailStatus.DUE:
+    for mail in invitations(resent):
+        if mail.status in ON_ITS_WAY:
             await ports.tasks.send(Task(kind=TaskKind.MAIL, association_id=identifier, key=mail.key))
     return resent
 
@@ -71,24 +69,26 @@ async def resend_mail(ports: Ports, association_id: str, key: str, reason: str) 
     on its way goes on.
 
     Raises RequestInvalidError for a missing reason and for a mail that isn't there, has been sent, or has
-    nobody to go to or nothing to say any more; AssociationUnknownError.
+    nobody to go to or nothing to say any more; for a mail that leads to the link, as `resend_link` does;
+    AssociationUnknownError.
     """
     event = Event(what="mail_resent", at=ports.now(), by="support", old=key, new=checked_reason(reason))
     record = await known_record(ports, association_id)
-    task = Task(kind=TaskKind.MAIL, association_id=association_id, key=key)
+    identifier = record.facts.association_id
+    task = Task(kind=TaskKind.MAIL, association_id=identifier, key=key)
 
     def decide(current: Record) -> Change | None:
-        mail = current.outbox.get(key)
-        if mail and mail.status in (MailStatus.DUE, MailStatus.SENDING):
+        mail = _sendable(ports, current, key)
+        if mail.status in ON_ITS_WAY:
             return None
-        if mail is None or mail.status is MailStatus.SENT or mail.reason in FOR_GOOD:
+        wanted = _due_again(current, event, mail)
+        if any(unsendable(ports, current, due) for due in wanted.updated_mails):
             raise RequestInvalidError({"mail": "not_failed"})
-        due = replace(mail, status=MailStatus.DUE, attempts=0, leased_until=None)
-        return replace(changed(current, event), updated_mails=(due,))
+        return wanted
 
     decide(record)
     await ports.tasks.send(task, SAFETY_DELAY)
-    resent = await change(ports, association_id, decide, record)
+    resent = await change(ports, identifier, decide, record)
     await ports.tasks.send(task)
     return resent
 
@@ -110,8 +110,13 @@ def require_sendable(ports: Ports, record: Record) -> None:
         raise LinkExpiredError(f"association_id={facts.association_id}")
 
 
+def invitations(record: Record) -> tuple[Mail, ...]:
+    """The mails of the live link to who is recorded now: none of those to somebody erased since."""
+    return tuple(mail for mail in _about_link(record) if mail.person == record.facts.administrator)
+
+
 def _about_link(record: Record) -> tuple[Mail, ...]:
-    """The mails of the link that is live now."""
+    """The mails of the link that is live now, to whomever."""
     number = record.facts.link_number
     return tuple(
         mail for mail in record.outbox.values() if mail.kind == "invitation" and mail.number == number
@@ -119,14 +124,44 @@ def _about_link(record: Record) -> tuple[Mail, ...]:
 
 
 def _failed(record: Record) -> tuple[Mail, ...]:
-    return tuple(mail for mail in _about_link(record) if mail.status is MailStatus.FAILED)[:1]
+    failed = (mail for mail in invitations(record) if mail.status is MailStatus.FAILED)
+    return tuple(mail for mail in failed if mail.reason not in FOR_GOOD)[:1]
 
 
-def _again(facts: Facts, number: int, event: Event) -> Mail:
+def _due_again(record: Record, event: Event, *mails: Mail) -> Change:
+    due = tuple(
+        # as old as this request: what happened before it does not overtake them
+        replace(mail, status=MailStatus.DUE, attempts=0, created_at=event.at, leased_until=None)
+        for mail in mails
+    )
+    return replace(changed(record, event), updated_mails=due)
+
+
+def _again(record: Record, event: Event) -> Mail:
+    number = record.facts.link_number
     return Mail(
-        key=f"invitation-{facts.link_number}-again-{number}",
+        # rows of the outbox are never deleted, so that their count is no other's
+        key=f"invitation-{number}-again-{len(_about_link(record))}",
         kind="invitation",
-        person=facts.administrator,
-        number=facts.link_number,
+        person=record.facts.administrator,
+        number=number,
         created_at=event.at,
     )
+
+
+def _sendable(ports: Ports, record: Record, key: str) -> Mail:
+    """The mail `key`, if it is on its way or may be tried again. Raises as `resend_mail` does."""
+    mail = record.outbox.get(key)
+    if mail is None or mail.status is MailStatus.SENT or not _has_reader(record, mail):
+        raise RequestInvalidError({"mail": "not_failed"})
+    if mail.status is MailStatus.FAILED and mail.reason in FOR_GOOD:
+        raise RequestInvalidError({"mail": "not_failed"})
+    if mail.kind in WITH_LINK:
+        if mail.number != record.facts.link_number:
+            raise RequestInvalidError({"mail": "not_failed"})
+        require_sendable(ports, record)
+    return mail
+
+
+def _has_reader(record: Record, mail: Mail) -> bool:
+    return mail.person == SUPPORT or bool(record.person(mail.person).email)

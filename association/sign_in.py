@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from association.acceptance import ask_acceptance
 from association.changes import change, changed
@@ -14,8 +15,10 @@ from association.errors import (
     GuestUnexpectedError,
     LimitReachedError,
     SignInRefusedError,
+    StorageUnavailableError,
 )
 from association.facts import AcceptedBy, Change, Facts, Record
+from association.hints import add_hints
 from association.identity import Identity
 from association.legs import Departure, begin_sign_in, require_same_link
 from association.limits import require_within_limit
@@ -110,10 +113,14 @@ async def complete_sign_in(
         raise AccountChangedError(f"association_id={flow.association_id} leg=sign_in")
     record = read or await ports.associations.read(flow.association_id)
     accepted = record is not None and await _is_expected(ports, record, identity)
+    began_at = ports.now()
     record = await _note_sign_in(ports, flow, identity, accepted, record)
+    # support finds them without, by all the rest; the next sign-in or order writes it again
+    with suppress(StorageUnavailableError):
+        await add_hints(ports, record)
     if not accepted and identity.is_guest and not is_accepted(record.facts, identity):
         raise GuestUnexpectedError(f"association_id={flow.association_id} tenant_id={identity.tenant_id}")
-    session = open_session(ports, record, identity)
+    session = open_session(ports, record, identity, began_at)
     if not is_accepted(record.facts, identity):
         # whoever signs in again and again gets a page that offers a code, and no more mails
         with suppress(LimitReachedError):
@@ -127,9 +134,10 @@ def is_accepted(facts: Facts, identity: Identity) -> bool:
     return facts.tenant_id == identity.tenant_id and facts.accepted_by not in refused
 
 
-def open_session(ports: Ports, record: Record, identity: Identity) -> Session:
-    """A session of its own for each sign-in."""
-    now = ports.now()
+def open_session(ports: Ports, record: Record, identity: Identity, began_at: datetime) -> Session:
+    """A session of its own for each sign-in. `began_at` is before anything was noted of it: what ends
+    sessions meanwhile ends this one too.
+    """
     return Session(
         session_id=ports.new_id(),
         association_id=record.facts.association_id,
@@ -138,8 +146,8 @@ def open_session(ports: Ports, record: Record, identity: Identity) -> Session:
         account=record.facts.account,
         generation=record.facts.generation,
         link_number=record.facts.link_number,
-        started_at=now,
-        seen_at=now,
+        started_at=began_at,
+        seen_at=began_at,
     )
 
 

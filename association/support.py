@@ -7,6 +7,7 @@ import unicodedata
 from association.dataclass import dataclass
 from association.errors import AssociationUnknownError, RequestInvalidError
 from association.facts import Record
+from association.hints import address_forms
 from association.keys import read_reference
 from association.ports import Ports
 
@@ -108,13 +109,18 @@ async def _candidates(ports: Ports, question: Question) -> tuple[str, ...]:
         identifier = _as_id(question.value)
         return (identifier,) if identifier else ()
     if question.by == "email":
-        hints = ports.keys.address_hints(question.value)
+        hints = _hints(ports, question)
         most, after = MOST_FOUND + 1, _as_id(question.after)
         found = [await ports.lookups.find("email", hint, most, after) for hint in hints]
         return tuple(sorted({identifier for some in found for identifier in some}))
     value = _normal(question)
     claim = await ports.claims.owner(CLAIMED[question.by], value) if value else None
     return (claim.association_id,) if claim else ()
+
+
+def _hints(ports: Ports, question: Question) -> tuple[str, ...]:
+    forms = map(ports.keys.address_hints, address_forms(question.value))
+    return tuple(dict.fromkeys(hint for hints in forms for hint in hints))
 
 
 def _normal(question: Question) -> str:
@@ -129,11 +135,9 @@ def _is_meant(ports: Ports, record: Record, question: Question) -> bool:
     """Every hit is held against the facts: a hint may be old, a claim may never have come to its fact."""
     facts, value = record.facts, _normal(question)
     if question.by == "email":
-        wanted = ports.keys.address_hints(question.value)
-        return any(
-            ports.keys.address_hints(person.email or person.username)[0] in wanted
-            for person in record.people.values()
-        )
+        wanted = _hints(ports, question)
+        texts = (text for person in record.people.values() for text in person.addresses)
+        return any(ports.keys.address_hints(text)[0] in wanted for text in texts)
     held = {
         "association_id": (facts.association_id,),
         "tenant_id": (facts.bound_tenant_id,),

@@ -53,6 +53,7 @@ OTHER_TENANT = "5d0b1c3a-7c39-4b7e-9a55-0f6a3c1d2e02"
 PERSON = "a7e4f210-1f0c-4a35-8f52-9d2b64c0aa01"
 OTHER_PERSON = "a7e4f210-1f0c-4a35-8f52-9d2b64c0aa02"
 DOMAIN = "boulangerie-dupont.example"
+MOST_OPERATIONS = 100  # of one transaction, as the service has it
 ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
 BUSINESS_PREMIUM = "cbdc14ab-d96c-4c30-b9f4-6ada7cdc1d46"
 P1_PLAN = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
@@ -128,6 +129,9 @@ class Associations:
         standing = self.records.get(identifier)
         if (standing.etag if standing else None) != (before.etag if before else None):
             raise ConcurrentChangeError(f"association_id={identifier}")
+        rows = (change.people, change.orders, change.checks, change.grants, change.bindings, change.mails)
+        if 2 + len(change.updated_mails) + sum(map(len, rows)) > MOST_OPERATIONS:
+            raise ValueError("more than one transaction holds")
         outbox = dict(standing.outbox) if standing else {}
         for mail, is_there in [(m, False) for m in change.mails] + [(m, True) for m in change.updated_mails]:
             if (mail.key in outbox) is not is_there:

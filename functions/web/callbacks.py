@@ -72,11 +72,12 @@ async def _signed_in(ports: Ports, flow: Flow, answer: dict[str, str], read: Rec
     if flow.leg is Leg.SIGN_IN:
         record, session = await complete_sign_in(ports, flow, answer, read)
         return session, None
+    began_at = ports.now()
     came_to = await complete_confirm(ports, flow, answer, read)
     if isinstance(came_to, Departure):
         return None, came_to
     record, identity = came_to
-    return open_session(ports, record, identity), None
+    return open_session(ports, record, identity, began_at), None
 
 
 async def _consented(ports: Ports, flow: Flow, answer: dict[str, str], record: Record | None) -> Way:

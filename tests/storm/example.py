@@ -85,7 +85,7 @@ def tell(place: Found, **event: Any) -> None:
 
 def trip(leg: str, version: int, *, status: str = "done", is_open: bool | None = None) -> dict[str, Any]:
     """A trip that was taken a moment before the event of that version; some trips open a session."""
-    session = {"session": {"started_at": _at(version).timestamp() + 0.5}}
+    session = {"session": {"started_at": _at(version).timestamp() - 0.5}}
     opens = leg in ("sign_in", "confirm") if is_open is None else is_open
     return {
         **{"association_id": "a1", "leg": leg, "status": status, "application": "contact"},

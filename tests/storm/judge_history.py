@@ -115,12 +115,12 @@ def _trips(identifier: str, told: list[Row], flows: list[Row]) -> Iterator[str]:
 
 
 def _fits(event: Row, trip: Row) -> bool:
-    """Whether the event can be of this trip: of its application, between its being taken and its session."""
+    """Whether the event can be of this trip: of its application, after it was taken and its session began."""
     if trip["leg"] == "application" and event.get("old") != trip.get("application"):
         return False
-    began, session = trip["consuming_since"], _session(trip)
-    ended = datetime.fromtimestamp(session, UTC) if session else began + LONGEST
-    return bool(began <= event["at"] <= ended)
+    session = _session(trip)
+    began = datetime.fromtimestamp(session, UTC) if session else trip["consuming_since"]
+    return bool(began <= event["at"] <= began + LONGEST)
 
 
 def _session(trip: Row) -> float:

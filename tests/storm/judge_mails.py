@@ -24,7 +24,8 @@ def mails(found: Evidence) -> Iterator[str]:
             sent = sendings.get(_known_as(identifier, mail), Sendings())
             yield from _noted(identifier, mail, rows, sent)
             if mail["status"] == "failed":
-                yield from _given_up(identifier, mail, sent, _faults(mail, rows, found.mail_faults))
+                faults = _faults(mail, rows, found.mail_faults)
+                yield from _given_up(identifier, mail, sent, faults, is_bound=bool(facts.get("generation")))
     yield from _acceptances(found, sendings)
 
 
@@ -70,12 +71,15 @@ def _faults(mail: Row, rows: Partition, faults: Mapping[str, int]) -> int:
     return faults.get(rows.get(f"person.{mail['person']}", {}).get("email", ""), 0)
 
 
-def _given_up(identifier: str, mail: Row, sent: Sendings, faults: int) -> Iterator[str]:
-    """Word of the way may be overtaken. Any other mail was tried as often as the product tries, and every
-    attempt came to grief by a fault of the mail server, of storage, or by the worker's death.
+def _given_up(identifier: str, mail: Row, sent: Sendings, faults: int, *, is_bound: bool) -> Iterator[str]:
+    """Word of the way may be overtaken; so may an invitation, by the binding, where a worker that died or
+    heard of no acceptance had tried it: its reader had it. Any other mail was tried as often as the product
+    tries, and every attempt came to grief by a fault of the mail server, of storage, or by the worker's
+    death.
     """
     reason = mail.get("reason", "")
-    if reason == "overtaken" and mail["kind"] in ON_THE_WAY:
+    is_invitation_used = mail["kind"] == "invitation" and is_bound and sent.failures > 0
+    if reason == "overtaken" and (mail["kind"] in ON_THE_WAY or is_invitation_used):
         return
     if not reason:
         yield f"mail {mail['key']} of {identifier} failed and nobody knows why"

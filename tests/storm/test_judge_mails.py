@@ -74,6 +74,24 @@ def test_faults_at_every_attempt_excuse_a_mail(sent: Sendings, faults: int) -> N
     assert verdict(lambda it: _given_up(it, "", sent, faults))
 
 
+def _invitation_overtaken(it: Found, sent: Sendings) -> None:
+    rows(it)["outbox.invitation-1"].update(status="failed", reason="overtaken")
+    rows(it)["event.0000000002"].update(what="mail_failed")
+    it["mails"].remove({"message_id": INVITATION})
+    it["sendings"][INVITATION] = sent
+
+
+def _unbound(it: Found) -> None:
+    rows(it)["facts"].pop("generation")
+    _invitation_overtaken(it, Sendings(cut_off=1))
+
+
+def test_an_invitation_is_overtaken_by_the_binding_of_whoever_had_it() -> None:
+    assert verdict(lambda it: _invitation_overtaken(it, Sendings(cut_off=1))) == []
+    assert any("overtaken" in line for line in verdict(lambda it: _invitation_overtaken(it, Sendings())))
+    assert any("overtaken" in line for line in verdict(_unbound))
+
+
 def _word(it: Found, stamp: str, status: str = "sent") -> None:
     key = f"ready-access-{stamp}"
     rows(it)[f"outbox.{key}"] = {

@@ -65,7 +65,7 @@ async def test_whoever_is_shown_again_after_the_last_application_has_left() -> N
     departure = await confirm(memory.ports, record, TENANT, PERSON)
     came_to = await complete_confirm(memory.ports, await taken(memory, departure), {"code": "c"})
     assert not isinstance(came_to, Departure)
-    session = open_session(memory.ports, *came_to)
+    session = open_session(memory.ports, *came_to, memory.clock())
     leaving = await leave_for_application(memory.ports, came_to[0], session, "contact")
     assert leaving
     memory.graph.applications = {CONTACT: frozenset({"Mail.Read"})}
@@ -77,7 +77,7 @@ async def test_whoever_is_shown_again_after_the_last_application_has_left() -> N
 async def test_whoever_checks_again_has_left() -> None:
     memory = scripted()
     record, _ = await failing(memory)
-    session = open_session(memory.ports, record, memory.entra.redeemed)  # type: ignore[arg-type]
+    session = open_session(memory.ports, record, memory.entra.redeemed, memory.clock())  # type: ignore[arg-type]
     assert await recheck(memory.ports, record, session)
     facts = memory.record(record.facts.association_id).facts
     assert (facts.left_at, facts.left_leg) == (NOW, Leg.CONFIRM)
@@ -106,7 +106,7 @@ async def test_an_open_leg_comes_before_what_the_checks_had_found_and_hides_none
 async def test_the_page_tells_of_the_departure_and_keeps_the_results_and_the_buttons() -> None:
     memory = scripted()
     record, _ = await failing(memory)
-    session = open_session(memory.ports, record, memory.entra.redeemed)  # type: ignore[arg-type]
+    session = open_session(memory.ports, record, memory.entra.redeemed, memory.clock())  # type: ignore[arg-type]
     assert await recheck(memory.ports, record, session)
     left = memory.record(record.facts.association_id)
     before, page = (
@@ -130,7 +130,7 @@ async def test_who_could_not_be_sent_to_microsoft_has_not_left(monkeypatch: pyte
         raise MicrosoftUnavailableError("reason=test")
 
     monkeypatch.setattr(memory.entra, "begin", begin)
-    session = open_session(memory.ports, record, memory.entra.redeemed)  # type: ignore[arg-type]
+    session = open_session(memory.ports, record, memory.entra.redeemed, memory.clock())  # type: ignore[arg-type]
     with pytest.raises(MicrosoftUnavailableError):
         await recheck(memory.ports, record, session)
     assert memory.record(record.facts.association_id).facts.left_at is None

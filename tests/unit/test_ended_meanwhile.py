@@ -4,6 +4,7 @@ hands over nothing, and opens no session (rules S1, S9, R5).
 
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from association.microsoft_errors import MicrosoftRefusedError
 from association.renew import renew_link, renew_share
 from association.revoke import revoke_association_link
 from association.rows import Claim, Flow
-from association.session import Session
+from association.session import Session, is_live
 from association.share import ShareState, renew_own_share, share_state
 from association.sign_in import open_session
 from association.sign_out import sign_out
@@ -93,7 +94,7 @@ async def bound(memory: Memory) -> tuple[Record, Session]:
     flow = await confirming(memory)
     came_to = await complete_confirm(memory.ports, flow, {"code": "c"})
     assert not isinstance(came_to, Departure)
-    record, session = came_to[0], open_session(memory.ports, *came_to)
+    record, session = came_to[0], open_session(memory.ports, *came_to, memory.clock())
     assert record.facts.is_bound
     return record, session
 
@@ -201,7 +202,7 @@ async def test_an_application_that_comes_back_after_the_sign_out_leads_to_no_ses
     memory = scripted(FURTHER_APPLICATIONS=json.dumps(LISTED))
     came_to = await complete_confirm(memory.ports, await confirming(memory), {"code": "c"})
     assert not isinstance(came_to, Departure)
-    session = open_session(memory.ports, *came_to)
+    session = open_session(memory.ports, *came_to, memory.clock())
     departure = await leave_for_application(memory.ports, came_to[0], session, "contact")
     assert departure
     memory.graph.applications = {CONTACT: frozenset({"Mail.Read"})}
@@ -218,3 +219,24 @@ async def test_a_confirming_leg_is_not_repeated_visibly_after_the_sign_out() -> 
     await signed_out(memory, flow.association_id)
     with pytest.raises(SessionMissingError):
         await complete_confirm(memory.ports, flow, {"error": "x"})
+
+
+async def test_no_session_outlives_a_sign_out_in_another_tab_while_the_tenant_was_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = scripted()
+    flow = await confirming(memory)
+
+    async def completed(*arguments: Any) -> object:
+        came_to = await complete_confirm(*arguments)
+        memory.clock.advance(seconds=1)
+        await signed_out(memory, flow.association_id)
+        memory.clock.advance(seconds=1)
+        return came_to
+
+    monkeypatch.setattr(callbacks, "complete_confirm", completed)
+    session, _ = await callbacks._signed_in(memory.ports, flow, {"code": "c"}, None)
+    facts = memory.record(flow.association_id).facts
+    assert session
+    assert facts.is_bound
+    assert not is_live(session, facts, memory.clock())

@@ -46,7 +46,7 @@ def closes(memory: Memory) -> None:
 
 
 def session_of(memory: Memory, record: Record) -> Session:
-    return open_session(memory.ports, record, identity(memory))
+    return open_session(memory.ports, record, identity(memory), memory.clock())
 
 
 def cause(memory: Memory, record: Record) -> Cause:

@@ -358,7 +358,8 @@ async def test_each_kind_has_its_values_and_the_history_has_none_of_them(memory:
         about = replace(record, facts=replace(record.facts, administrator=administrator))
         word = mail_values(memory.ports, about, named(about, "unexpected"))
         assert (word["organisation"], word["has_address"]) == (DOMAIN, has_address)
-    bound = memory.put(record, bound_at=NOW, share_number=1, share_kid="k1", share_expires_at=NOW)
+    share = {"share_number": 1, "share_kid": "k1", "share_expires_at": NOW + timedelta(days=1)}
+    bound = memory.put(record, generation=1, bound_at=NOW, **share)
     confirmation = mail_values(memory.ports, bound, named(record, "associated"))
     assert confirmation["share_link"].startswith("http://localhost:7071/addin?k=")
     missing = await ordered(memory, order_number="CMD-2", mpn_id="", administrator_email="")
