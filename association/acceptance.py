@@ -9,12 +9,18 @@ from datetime import timedelta
 from hmac import compare_digest
 
 from association.changes import change, changed, new_mails, told_again
-from association.errors import AccountChangedError, CodeEndedError, CodeWrongError, GuestUnexpectedError
+from association.errors import (
+    AccountChangedError,
+    CodeEndedError,
+    CodeWrongError,
+    GuestUnexpectedError,
+    SessionMissingError,
+)
 from association.facts import AcceptedBy, Change, Facts, Record
 from association.limits import require_code_left
 from association.partition import Event, Mail
 from association.ports import Ports
-from association.session import Session, is_about
+from association.session import Session, is_about, is_live
 
 CODE_LIFETIME = timedelta(minutes=10)
 MOST_TRIES = 5
@@ -25,7 +31,7 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
 
     `again` sends a new one in any case. Once the recorded address is erased no code is made: the partner is
     told, and support can release the tenant. Raises LimitReachedError, GuestUnexpectedError for a guest, and
-    AccountChangedError when somebody else has signed in since.
+    AccountChangedError when somebody else has signed in since, SessionMissingError when the session ended.
     """
     await require_code_left(ports, record.facts, "code" if again else "code_at_sign_in")
     now = ports.now()
@@ -36,6 +42,9 @@ async def ask_acceptance(ports: Ports, record: Record, session: Session, *, agai
             return None
         if not is_about(session, facts):
             raise AccountChangedError(f"association_id={facts.association_id}")
+        if not is_live(session, facts, now):
+            # signed out in another tab: nobody could type the code
+            raise SessionMissingError(f"association_id={facts.association_id}")
         if facts.is_guest:
             raise GuestUnexpectedError(f"association_id={facts.association_id}")
         event = Event(what="tenant_unexpected", at=now, actor=facts.account, new=facts.tenant_id)

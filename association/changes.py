@@ -15,8 +15,9 @@ from association.ports import Ports
 from association.rows import Task, TaskKind
 
 ATTEMPTS = 8
-# The reason of a mail that wasn't sent because what it told of had changed.
+# The reasons of a mail that wasn't sent because what it told of had changed, or nobody was there to read it.
 OVERTAKEN = "overtaken"
+ADDRESS_ERASED = "address_erased"
 SAFETY_DELAY = timedelta(seconds=60)
 
 Decide = Callable[[Record], Change | None]
@@ -66,9 +67,9 @@ def new_mails(record: Record | None, *mails: Mail) -> tuple[Mail, ...]:
 
 
 def told_again(record: Record, mail: Mail) -> Mail:
-    """`mail`, under a key of its own where those before were overtaken and what it tells of is so again."""
+    """`mail`, under a key of its own where nobody has read those before it and there is now what to tell."""
     before = [each for key, each in record.outbox.items() if key.startswith(mail.key)]
-    if before and all(each.reason == OVERTAKEN for each in before):
+    if before and all(each.reason in (OVERTAKEN, ADDRESS_ERASED) for each in before):
         return replace(mail, key=f"{mail.key}-again-{len(before)}")
     return mail
 

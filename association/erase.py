@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from association.changes import change, changed
+from association.changes import ADDRESS_ERASED, change, changed
 from association.dataclass import dataclass
 from association.facts import Change, Record
 from association.hints import add_hints, address_forms, remove_hints
@@ -12,9 +12,9 @@ from association.partition import Event, Mail, MailStatus, Person
 from association.ports import Ports
 from association.support import checked_reason, known_record
 
-ADDRESS_ERASED = "address_erased"
-# Of a transaction's hundred rows: each with some mails that wait, beside facts and event.
-AT_ONCE = 20
+# People and mails in one transaction, which holds a hundred rows, with facts and event among them.
+AT_ONCE = 40
+MOST_MAILS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,40 +53,44 @@ async def erase(
 
     `still` is asked of the very record that is written over; where it says no, nobody is erased.
     """
-    mails: tuple[str, ...] = ()
+    # first, for who is interrupted here finds the people again
+    await remove_hints(ports, record, people)
+    after, mails = record, tuple[str, ...]()
     for first in range(0, len(people), AT_ONCE):
-        some = people[first : first + AT_ONCE]
-        mails += await _erase(ports, record, some, event, still)
+        some = tuple(person.number for person in people[first : first + AT_ONCE])
+        after, waiting = await _erase(ports, record, some, event, still)
+        mails += tuple(mail.key for mail in waiting)
+    # and again, for an order that comes at the same time adds them
+    standing = frozenset(after.people.values())
+    await remove_hints(ports, after, [person for person in people if person not in standing])
+    await _add_back(ports, after, people)
     return Erased(people=tuple(person.number for person in people), mails=mails)
 
 
 async def _erase(
-    ports: Ports,
-    record: Record,
-    people: tuple[Person, ...],
-    event: Event,
-    still: Callable[[Record], bool],
-) -> tuple[str, ...]:
-    """Erase so many as one transaction holds; the keys of their mails that will not go out."""
-    numbers = tuple(person.number for person in people)
+    ports: Ports, record: Record, numbers: tuple[int, ...], event: Event, still: Callable[[Record], bool]
+) -> tuple[Record, tuple[Mail, ...]]:
+    """Erase so many as one transaction holds; the record then, and their mails that will not go out."""
+    told = replace(event, old=" ".join(map(str, numbers)))
     waiting: tuple[Mail, ...] = ()
 
     def decide(current: Record) -> Change | None:
         nonlocal waiting
-        is_told = any(current.person(number) != Person(number=number) for number in numbers)
-        if not is_told or not still(current):
+        if not still(current) or all(current.person(one) == Person(number=one) for one in numbers):
             waiting = ()
             return None
         waiting = _waiting(current, numbers)
-        return _erasure(current, numbers, replace(event, old=" ".join(map(str, numbers))), ports.now())
+        return _erasure(current, numbers, told, ports.now())
 
-    # first, for who is interrupted here finds the people again
-    await remove_hints(ports, record, people)
-    after = await change(ports, record.facts.association_id, decide)
-    # and again, for an order that comes at the same time adds them; or back, where nobody was erased
-    await remove_hints(ports, after, people)
-    await add_hints(ports, after)
-    return tuple(mail.key for mail in waiting)
+    return await change(ports, record.facts.association_id, decide), waiting
+
+
+async def _add_back(ports: Ports, record: Record, people: tuple[Person, ...]) -> None:
+    """The hints of whoever stands in the record now under an address of `people`: not erased, or new."""
+    current = await ports.associations.read(record.facts.association_id) or record
+    theirs = _addresses(people)
+    found = (person for person in current.people.values() if _addresses([person]) & theirs)
+    await add_hints(ports, current, found)
 
 
 def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: datetime) -> Change:
@@ -94,6 +98,8 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: dateti
     if record.facts.administrator in numbers:
         # the next order may name another one; a code that was sent to this one ends
         wanted = replace(wanted, facts=replace(wanted.facts, administrator=0, code_session=""))
+    if record.facts.partner_contact in numbers:
+        wanted = replace(wanted, facts=replace(wanted.facts, partner_contact=0))
     if any(record.person(number).username for number in numbers):
         # who has signed in may still be at the page; it would show them signed in without a name
         wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=now))
@@ -103,7 +109,8 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: dateti
         people=tuple(Person(number=number) for number in numbers),
         updated_mails=tuple(
             replace(mail, status=MailStatus.FAILED, reason=ADDRESS_ERASED)
-            for mail in _waiting(record, numbers)
+            # what there is no room for is given up by the worker that would send it
+            for mail in _waiting(record, numbers)[:MOST_MAILS]
         ),
     )
 

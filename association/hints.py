@@ -12,22 +12,23 @@ from association.partition import Person
 from association.ports import Ports
 
 
-async def add_hints(ports: Ports, record: Record) -> Record:
-    """Add the hints of everybody in `record`, and return it as it stands then: the hints of somebody who has
-    been erased meanwhile go again. Those that are there are written again, which heals them.
+async def add_hints(ports: Ports, record: Record, people: Iterable[Person]) -> Record:
+    """Add the hints of `people`, who are in `record`, and return it as it stands then: the hints of somebody
+    who has been erased meanwhile go again. Those that are there are written again, which heals them.
     """
-    hints = {ports.keys.address_hints(text)[0] for text in _texts(record.people.values())}
+    known = tuple(people)
+    hints = {ports.keys.address_hints(text)[0] for text in _texts(known)}
     identifier = record.facts.association_id
     await asyncio.gather(*(ports.lookups.add("email", hint, identifier) for hint in hints))
     current = await ports.associations.read(identifier) or record
-    standing = tuple(current.people.values())
-    await remove_hints(ports, current, [one for one in record.people.values() if one not in standing])
+    standing = frozenset(current.people.values())
+    await remove_hints(ports, current, [one for one in known if one not in standing])
     return current
 
 
 async def remove_hints(ports: Ports, record: Record, people: Iterable[Person]) -> None:
     """Remove the hints of `people`, but for those by which somebody else in `record` is found."""
-    gone = tuple(people)
+    gone = frozenset(people)
     others = {text.casefold() for text in _texts(one for one in record.people.values() if one not in gone)}
     for text in _texts(gone):
         if text.casefold() not in others:

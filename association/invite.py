@@ -33,10 +33,10 @@ async def receive_order(ports: Ports, request: OrderRequest) -> Record:
         record = await ports.associations.read(association_id)
         wanted = await _decide(ports, association_id, record, request)
         if wanted is None and record is not None:
-            return await add_hints(ports, record)
+            return await _with_hints(ports, record)
         try:
             if wanted is not None:
-                return await add_hints(ports, await commit(ports, record, wanted))
+                return await _with_hints(ports, await commit(ports, record, wanted))
         except ConcurrentChangeError:
             continue
     raise ConcurrentChangeError(f"association_id={association_id}")
@@ -133,3 +133,8 @@ def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change
         about=order_number,
     )
     return replace(wanted, mails=wanted.mails + new_mails(record, mail))
+
+
+async def _with_hints(ports: Ports, record: Record) -> Record:
+    """With the hints of everybody whom orders name; those of accounts are written when they sign in."""
+    return await add_hints(ports, record, (person for person in record.people.values() if person.email))

@@ -61,6 +61,7 @@ def join(record: Record, request: OrderRequest, now: datetime) -> Change | None:
         record,
         Event(what=what, at=now, by="octave", new=request.order_number),
         administrator=record.facts.administrator or order.administrator,
+        partner_contact=record.facts.partner_contact or order.partner_contact,
         # a new order opens what support had closed; completing a known one doesn't
         closed_at=None if known is None else record.facts.closed_at,
     )

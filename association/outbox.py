@@ -6,6 +6,7 @@ the row says until when it rests, whatever message asks for it in between; after
 blocks no other.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from association.acceptance import CODE_LIFETIME
-from association.changes import OVERTAKEN, change, changed
+from association.changes import ADDRESS_ERASED, OVERTAKEN, change, changed
 from association.errors import ConcurrentChangeError, MailRefusedError, StorageUnavailableError
 from association.facts import Change, Facts, Record
 from association.links import is_link_live, mailed_token, share_token
@@ -34,7 +35,7 @@ NEWS = ("ready", "late")
 # What leads to the association link: not once that link has ended.
 WITH_LINK = ("invitation", *NEWS)
 # Why a mail isn't sent that no repeat would send.
-FOR_GOOD = ("address_erased", "link_ended", OVERTAKEN, "content_gone")
+FOR_GOOD = (ADDRESS_ERASED, "link_ended", OVERTAKEN, "content_gone")
 
 
 async def deliver(ports: Ports, task: Task) -> None:
@@ -53,7 +54,7 @@ async def deliver(ports: Ports, task: Task) -> None:
         await _note(ports, task, mail, MailStatus.FAILED, mail.reason or "never_finished")
         return
     if reason := unsendable(ports, record, mail):
-        await _note(ports, task, mail, MailStatus.FAILED, reason)
+        await _note_unsendable(ports, task, mail, reason)
         return
     try:
         values = mail_values(ports, record, mail)
@@ -75,7 +76,7 @@ def _is_open(mail: Mail | None) -> bool:
 def unsendable(ports: Ports, record: Record, mail: Mail) -> str:
     """Why the mail has no reader or nothing to say any more; "" where it has."""
     if not _address(ports, record, mail):
-        return "address_erased"
+        return ADDRESS_ERASED
     if mail.kind in WITH_LINK and (
         mail.number != record.facts.link_number or not is_link_live(ports, record.facts)
     ):
@@ -161,6 +162,14 @@ async def _note_failure(ports: Ports, task: Task, mail: Mail, error: MailRefused
     await ports.tasks.send(task, rest)
 
 
+async def _note_unsendable(ports: Ports, task: Task, mail: Mail, reason: str) -> None:
+    """Give the mail up, unless it has something to say again on the very record that is written over."""
+    await _note(
+        ports, task, mail, MailStatus.FAILED, reason, unless=lambda now: not unsendable(ports, now, mail)
+    )
+    await _come_back(ports, task)
+
+
 async def _note_sent(ports: Ports, task: Task, mail: Mail) -> None:
     """The server has the mail: what keeps us from noting it would send it again. Every note gives way to
     others' changes several times; only after the last may the mail go out a second time.
@@ -172,7 +181,14 @@ async def _note_sent(ports: Ports, task: Task, mail: Mail) -> None:
 
 
 async def _note(
-    ports: Ports, task: Task, mail: Mail, status: MailStatus, reason: str, *, rest: timedelta | None = None
+    ports: Ports,
+    task: Task,
+    mail: Mail,
+    status: MailStatus,
+    reason: str,
+    *,
+    rest: timedelta | None = None,
+    unless: Callable[[Record], bool] = lambda _: False,
 ) -> None:
     now = ports.now()
     noted = replace(
@@ -185,7 +201,7 @@ async def _note(
 
     def decide(record: Record) -> Change | None:
         current = record.outbox.get(task.key)
-        if current is None or current.status is MailStatus.SENT:
+        if current is None or current.status is MailStatus.SENT or unless(record):
             return None
         if status is not MailStatus.SENT and (current.status, current.attempts) != (
             mail.status,

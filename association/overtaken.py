@@ -6,6 +6,7 @@ leaves. Confirmations are never overtaken: the association stands, whatever beca
 
 from association.acceptance import CODE_LIFETIME, tries_left
 from association.facts import AcceptedBy, Facts, Record
+from association.links import is_link_live
 from association.news import is_still_so
 from association.partition import Mail
 from association.ports import Ports
@@ -41,6 +42,8 @@ def _is_open(ports: Ports, facts: Facts, mail: Mail) -> bool:
         return False
     if mail.kind == "code":
         return _opens(ports, facts, mail.number)
+    if not is_link_live(ports, facts):
+        return False
     # whoever has an address is said to have been sent a code
     return bool(facts.code_session) or not facts.has_address
 

@@ -1,6 +1,6 @@
 """What has expired is deleted, by a nightly timer: Table Storage forgets nothing by itself (rule S11)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from association.erase import erase
 from association.facts import Record
@@ -29,26 +29,40 @@ async def purge(ports: Ports) -> None:
     for token_hash, link in await ports.links.ended(now - kept, AT_ONCE):
         try:
             # what the link was the reason for goes first: who is interrupted finds the link again
-            await _end(ports, link)
-            await ports.links.forget(token_hash, link)
+            if await _end(ports, link, now - kept):
+                await ports.links.forget(token_hash, link)
         except Exception as error:  # noqa: BLE001 - nor does what nobody foresaw stop the others
             failed = error
     if failed:
         raise failed
 
 
-async def _end(ports: Ports, link: Link) -> None:
+async def _end(ports: Ports, link: Link, kept_since: datetime) -> bool:
+    """Whether nothing hangs on the link any more: not while a later order of its association is kept."""
     if link.purpose is not Purpose.ASSOCIATION:
-        return
+        return True
     number = int(link.link_id.rpartition(".")[2])
     await ports.limits.forget(*codes_of_link(link.association_id, number))
     record = await ports.associations.read(link.association_id)
-    if record and _is_abandoned(record, number) and record.people:
+    if record is None or not _is_abandoned(record, number):
+        return True
+    if _has_later_order(record, kept_since):
+        return False
+    people = tuple(person for person in record.people.values() if person.addresses or person.name)
+    if people:
         event = Event(what="people_erased", at=ports.now(), by="retention")
-        people = tuple(record.people.values())
-        await erase(ports, record, people, event, lambda current: _is_abandoned(current, number))
+        await erase(ports, record, people, event, lambda now: _may_be_erased(now, number, kept_since))
+    return True
+
+
+def _may_be_erased(record: Record, number: int, kept_since: datetime) -> bool:
+    return _is_abandoned(record, number) and not _has_later_order(record, kept_since)
 
 
 def _is_abandoned(record: Record, number: int) -> bool:
     """Whether link `number` was the last, and nobody associated a tenant through it."""
     return not record.facts.is_bound and record.facts.link_number == number
+
+
+def _has_later_order(record: Record, kept_since: datetime) -> bool:
+    return any(order.received_at >= kept_since for order in record.orders.values())

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from association.changes import SAFETY_DELAY, change, changed
+from association.changes import OVERTAKEN, SAFETY_DELAY, change, changed
 from association.errors import (
     LinkExpiredError,
     LinkRevokedError,
@@ -42,8 +42,7 @@ async def resend_link(ports: Ports, record: Record, event: Event) -> Record:
         failed = _failed(current)
         if failed:
             return _due_again(current, event, *failed)
-        gone = [mail for mail in invitations(current) if mail.status is not MailStatus.FAILED]
-        if any(event.at - mail.created_at < PAUSE or mail.status in ON_ITS_WAY for mail in gone):
+        if any(_is_enough(ports, current, mail, event) for mail in invitations(current)):
             return None
         return replace(changed(current, event), mails=(_again(current, event),))
 
@@ -128,6 +127,13 @@ def _failed(record: Record) -> tuple[Mail, ...]:
     return tuple(mail for mail in failed if mail.reason not in FOR_GOOD)[:1]
 
 
+def _is_enough(ports: Ports, record: Record, mail: Mail, event: Event) -> bool:
+    """Whether the mail has just gone, or is on its way and will arrive."""
+    if mail.status in ON_ITS_WAY:
+        return not unsendable(ports, record, mail)
+    return mail.status is MailStatus.SENT and event.at - mail.created_at < PAUSE
+
+
 def _due_again(record: Record, event: Event, *mails: Mail) -> Change:
     due = tuple(
         # as old as this request: what happened before it does not overtake them
@@ -154,7 +160,8 @@ def _sendable(ports: Ports, record: Record, key: str) -> Mail:
     mail = record.outbox.get(key)
     if mail is None or mail.status is MailStatus.SENT or not _has_reader(record, mail):
         raise RequestInvalidError({"mail": "not_failed"})
-    if mail.status is MailStatus.FAILED and mail.reason in FOR_GOOD:
+    # what was overtaken may have become so again
+    if mail.status is MailStatus.FAILED and mail.reason in FOR_GOOD and mail.reason != OVERTAKEN:
         raise RequestInvalidError({"mail": "not_failed"})
     if mail.kind in WITH_LINK:
         if mail.number != record.facts.link_number:

@@ -117,7 +117,7 @@ async def complete_sign_in(
     record = await _note_sign_in(ports, flow, identity, accepted, record)
     # support finds them without, by all the rest; the next sign-in or order writes it again
     with suppress(StorageUnavailableError):
-        await add_hints(ports, record)
+        await add_hints(ports, record, [record.person(record.facts.account)])
     if not accepted and identity.is_guest and not is_accepted(record.facts, identity):
         raise GuestUnexpectedError(f"association_id={flow.association_id} tenant_id={identity.tenant_id}")
     session = open_session(ports, record, identity, began_at)

@@ -149,3 +149,16 @@ async def test_the_link_that_support_sends_a_bound_customer_leaves(memory: Memor
     await refused(memory, record, key)
     assert await leaves(memory, record, key)
     assert memory.post.sent[0].to == ADDRESS
+
+
+async def test_support_mails_the_link_anew_where_the_waiting_mail_was_overtaken(memory: Memory) -> None:
+    record = await ordered(memory)
+    await turn(memory, record, "invitation-1")
+    memory.clock.advance(hours=1)
+    await resend_for_support(memory.ports, record.facts.association_id, "lost")
+    await refused(memory, record, "invitation-1-again-1")
+    await bound(memory, now_of(memory, record))
+    memory.clock.advance(seconds=1)
+    after = await resend_for_support(memory.ports, record.facts.association_id, "lost again")
+    assert "invitation-1-again-2" in after.outbox
+    assert await leaves(memory, record, "invitation-1-again-2")

@@ -194,3 +194,29 @@ async def test_no_partner_is_told_of_a_code_that_nobody_was_sent(memory: Memory)
     await ask_acceptance(memory.ports, now_of(memory, record), session, again=True)
     assert await leaves(memory, record, f"{key}-again-1")
     assert memory.post.sent[0].values["has_address"] is True
+
+
+@pytest.mark.parametrize("act", [closed, revoked])
+async def test_no_partner_is_told_that_a_code_helps_where_no_page_opens(memory: Memory, act: Act) -> None:
+    record, session = await stopped(memory)
+    await act(memory, record, session)
+    assert not await leaves(memory, record, f"unexpected-{OTHER_TENANT}")
+
+
+async def test_a_mail_is_not_given_up_where_it_is_so_again_by_then(memory: Memory) -> None:
+    record, session = await stopped(memory)
+    await administrator(memory, record, session)
+
+    async def back_again() -> None:
+        await stranger(memory, now_of(memory, record))
+
+    memory.clock.advance(seconds=BACK_OFF[0])
+    memory.associations.interference = back_again
+    key = f"unexpected-{OTHER_TENANT}"
+    await turn(memory, record, key)
+    assert mail_of(memory, record, key).status is MailStatus.SENDING
+    task, delay = memory.tasks.sent[-1]
+    assert task.key == key
+    memory.clock.advance(seconds=delay.total_seconds())
+    await turn(memory, record, key)
+    assert mail_of(memory, record, key).status is MailStatus.SENT

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from association.changes import OVERTAKEN
 from association.close import close
 from association.erase import erase_person
 from association.errors import MailRefusedError, OrderClosedError, RequestInvalidError
@@ -92,7 +93,16 @@ async def test_a_request_whose_own_writing_went_unheard_meets_itself(memory: Mem
     assert [event.what for event in after.events].count("mail_resent") == 1
 
 
-@pytest.mark.parametrize("reason", FOR_GOOD)
+async def test_what_was_overtaken_and_is_so_again_is_tried_again(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id="")
+    key = f"order_incomplete-{ORDER['order_number']}"
+    held = replace(record.outbox[key], status=MailStatus.FAILED, reason=OVERTAKEN)
+    memory.put(replace(record, outbox={key: held}))
+    after = await resend(memory, record, key)
+    assert after.outbox[key].status is MailStatus.DUE
+
+
+@pytest.mark.parametrize("reason", [reason for reason in FOR_GOOD if reason != OVERTAKEN])
 async def test_what_no_repeat_would_send_is_refused(memory: Memory, reason: str) -> None:
     record = await failed(memory)
     mail = replace(mail_of(memory, record), reason=reason)
