@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from association.errors import AssociationUnknownError, ConcurrentChangeError
 from association.facts import Change, Record
-from association.partition import Event, Mail
+from association.partition import Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
 
@@ -66,12 +66,22 @@ def new_mails(record: Record | None, *mails: Mail) -> tuple[Mail, ...]:
     return tuple(mail for mail in mails if mail.key not in known and mail.person)
 
 
-def told_again(record: Record, mail: Mail) -> Mail:
-    """`mail`, under a key of its own where nobody has read those before it and there is now what to tell."""
-    before = [each for key, each in record.outbox.items() if key.startswith(mail.key)]
-    if before and all(each.reason in (OVERTAKEN, ADDRESS_ERASED) for each in before):
+def told_again(record: Record, mail: Mail, *, anew: bool = False) -> Mail:
+    """`mail`, under a key of its own where nobody has read those before it and there is now what to tell, or
+    where it tells something else than they did (`anew`).
+    """
+    before = [each for key, each in record.outbox.items() if key == mail.key or _follows(key, mail.key)]
+    if before and (anew or all(_is_unread(each) for each in before)):
         return replace(mail, key=f"{mail.key}-again-{len(before)}")
     return mail
+
+
+def _is_unread(mail: Mail) -> bool:
+    return mail.status is MailStatus.FAILED and mail.reason in (OVERTAKEN, ADDRESS_ERASED)
+
+
+def _follows(key: str, first: str) -> bool:
+    return key.startswith(f"{first}-again-")
 
 
 async def _announce(ports: Ports, wanted: Change, delay: timedelta) -> None:

@@ -99,7 +99,7 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: dateti
         # the next order may name another one; a code that was sent to this one ends
         wanted = replace(wanted, facts=replace(wanted.facts, administrator=0, code_session=""))
     if record.facts.partner_contact in numbers:
-        wanted = replace(wanted, facts=replace(wanted.facts, partner_contact=0))
+        wanted = replace(wanted, facts=replace(wanted.facts, partner_contact=_next_contact(record, numbers)))
     if any(record.person(number).username for number in numbers):
         # who has signed in may still be at the page; it would show them signed in without a name
         wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=now))
@@ -113,6 +113,13 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: dateti
             for mail in _waiting(record, numbers)[:MOST_MAILS]
         ),
     )
+
+
+def _next_contact(record: Record, numbers: tuple[int, ...]) -> int:
+    """Whom another order names at the same partner; 0 where there is nobody."""
+    orders = sorted(record.orders.values(), key=lambda order: order.received_at)
+    named = [order.partner_contact for order in orders if order.partner_number == record.facts.partner_number]
+    return next((one for one in named if one not in numbers and record.person(one).email), 0)
 
 
 def _waiting(record: Record, numbers: tuple[int, ...]) -> tuple[Mail, ...]:

@@ -7,7 +7,7 @@ and a repeated order meets itself; then one transaction holds facts, order, hist
 from dataclasses import replace
 from datetime import datetime
 
-from association.changes import commit, new_mails
+from association.changes import commit, new_mails, told_again
 from association.errors import ConcurrentChangeError, OrderConflictError
 from association.facts import Change, Record
 from association.hints import add_hints
@@ -15,12 +15,14 @@ from association.keys import reference_of
 from association.links import add_link, is_link_live, link_end
 from association.order import OrderRequest
 from association.order_rows import create, join
-from association.partition import Mail
+from association.partition import Mail, Order
 from association.ports import Ports
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER
 
 ATTEMPTS = 8
+# Of the hundred rows of a transaction.
+MOST_ASKED = 50
 
 
 async def receive_order(ports: Ports, request: OrderRequest) -> Record:
@@ -77,6 +79,7 @@ async def _decide(
     wanted = create(association_id, request, now) if record is None else join(record, request, now)
     if wanted is None:
         return None
+    wanted = _ask_again(record, wanted, now)
     if wanted.facts.closed_at:
         # completing an order of a closed association is noted, and invites nobody
         return wanted
@@ -124,15 +127,32 @@ def issue_link(
 
 
 def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change:
-    order_number = wanted.orders[0].order_number
-    mail = Mail(
-        key=f"order_incomplete-{order_number}",
-        kind="order_incomplete",
-        person=wanted.orders[0].partner_contact,
-        created_at=now,
-        about=order_number,
-    )
+    order = wanted.orders[0]
+    mail, known = _question(order, now), record.orders.get(order.order_number) if record else None
+    if record and known:
+        # somebody erased since may be missing again, of which the mail before said nothing
+        mail = told_again(record, mail, anew=not set(order.missing) <= set(known.missing))
     return replace(wanted, mails=wanted.mails + new_mails(record, mail))
+
+
+def _ask_again(record: Record | None, wanted: Change, now: datetime) -> Change:
+    """With the questions about other orders that nobody has read: those that closing had overtaken."""
+    if record is None or wanted.facts.closed_at:
+        return wanted
+    others = (order for number, order in record.orders.items() if number != wanted.orders[0].order_number)
+    open_ = [order for order in others if order.missing and record.person(order.partner_contact).email]
+    mails = [told_again(record, _question(order, now)) for order in open_]
+    return replace(wanted, mails=wanted.mails + new_mails(record, *mails)[:MOST_ASKED])
+
+
+def _question(order: Order, now: datetime) -> Mail:
+    return Mail(
+        key=f"order_incomplete-{order.order_number}",
+        kind="order_incomplete",
+        person=order.partner_contact,
+        created_at=now,
+        about=order.order_number,
+    )
 
 
 async def _with_hints(ports: Ports, record: Record) -> Record:

@@ -61,11 +61,16 @@ def join(record: Record, request: OrderRequest, now: datetime) -> Change | None:
         record,
         Event(what=what, at=now, by="octave", new=request.order_number),
         administrator=record.facts.administrator or order.administrator,
-        partner_contact=record.facts.partner_contact or order.partner_contact,
+        partner_contact=record.facts.partner_contact or _contact(record, order),
         # a new order opens what support had closed; completing a known one doesn't
         closed_at=None if known is None else record.facts.closed_at,
     )
     return replace(wanted, people=people, orders=(order,))
+
+
+def _contact(record: Record, order: Order) -> int:
+    """Whom the order names at the association's partner, which another partner's order doesn't change."""
+    return order.partner_contact if order.partner_number == record.facts.partner_number else 0
 
 
 def _refuse_differences(record: Record, known: Order, request: OrderRequest) -> None:

@@ -52,7 +52,9 @@ async def _end(ports: Ports, link: Link, kept_since: datetime) -> bool:
     if people:
         event = Event(what="people_erased", at=ports.now(), by="retention")
         await erase(ports, record, people, event, lambda now: _may_be_erased(now, number, kept_since))
-    return True
+        # or an order came meanwhile, and keeps them
+        record = await ports.associations.read(link.association_id)
+    return record is None or not _is_abandoned(record, number) or not _has_later_order(record, kept_since)
 
 
 def _may_be_erased(record: Record, number: int, kept_since: datetime) -> bool:

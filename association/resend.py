@@ -137,7 +137,7 @@ def _is_enough(ports: Ports, record: Record, mail: Mail, event: Event) -> bool:
 def _due_again(record: Record, event: Event, *mails: Mail) -> Change:
     due = tuple(
         # as old as this request: what happened before it does not overtake them
-        replace(mail, status=MailStatus.DUE, attempts=0, created_at=event.at, leased_until=None)
+        replace(mail, status=MailStatus.DUE, reason="", attempts=0, created_at=event.at, leased_until=None)
         for mail in mails
     )
     return replace(changed(record, event), updated_mails=due)
@@ -160,14 +160,20 @@ def _sendable(ports: Ports, record: Record, key: str) -> Mail:
     mail = record.outbox.get(key)
     if mail is None or mail.status is MailStatus.SENT or not _has_reader(record, mail):
         raise RequestInvalidError({"mail": "not_failed"})
-    # what was overtaken may have become so again
-    if mail.status is MailStatus.FAILED and mail.reason in FOR_GOOD and mail.reason != OVERTAKEN:
+    if mail.status is MailStatus.FAILED and mail.reason in FOR_GOOD and not _may_be_so_again(record, mail):
         raise RequestInvalidError({"mail": "not_failed"})
     if mail.kind in WITH_LINK:
         if mail.number != record.facts.link_number:
             raise RequestInvalidError({"mail": "not_failed"})
         require_sendable(ports, record)
     return mail
+
+
+def _may_be_so_again(record: Record, mail: Mail) -> bool:
+    """Whether the mail was only overtaken, and none was written in its place since."""
+    first, _, number = mail.key.rpartition("-again-") if "-again-" in mail.key else (mail.key, "", "0")
+    following = f"{first}-again-{int(number) + 1}" if number.isdecimal() else ""
+    return mail.reason == OVERTAKEN and following not in record.outbox
 
 
 def _has_reader(record: Record, mail: Mail) -> bool:

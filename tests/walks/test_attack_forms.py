@@ -49,9 +49,9 @@ def token_of(page: Page) -> str:
 
 
 def told(world: World, order: dict[str, Any]) -> list[str]:
-    """The history but for noted failures and sent mails, and which mails there are."""
+    """The history but for noted failures and what became of mails, and which mails there are."""
     rows = world.rows("associations", order["association_id"])
-    by_us = ("failed", "mail_sent")
+    by_us = ("failed", "mail_sent", "mail_failed")
     events = [row["what"] for row in rows if row["RowKey"].startswith("event.") and row["what"] not in by_us]
     assert "order_received" in events
     return [*events, *(row["RowKey"] for row in rows if row["RowKey"].startswith("outbox."))]

@@ -22,9 +22,9 @@ def prepared(world: World) -> tuple[dict[str, Any], Person, Page]:
 
 
 def events(world: World, order: dict[str, Any]) -> list[str]:
-    """The history but for sent mails, whose note comes when the server has taken them."""
+    """The history but for what became of mails, whose notes come when the server is asked."""
     found = world.support(order_number=order["order_number"])
-    return [event["what"] for event in found["events"] if event["what"] != "mail_sent"]
+    return [event["what"] for event in found["events"] if event["what"] not in ("mail_sent", "mail_failed")]
 
 
 def is_signed_in(browser: Browser) -> bool:
