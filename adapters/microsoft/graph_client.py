@@ -40,12 +40,12 @@ class GraphClient:
     def adapter(self) -> "GraphRequestAdapter":
         """What the SDK's request builders are made with."""
         if self._adapter is None:
-            import httpx
+            from adapters.microsoft.graph_transport import Transport
 
             # at INFO it logs every address, and those hold people's ids (rule S5)
             logging.getLogger("httpx").setLevel(logging.WARNING)
             # kept in hand: closing the SDK's client does not reach the transport under its middleware
-            self._transport = httpx.AsyncHTTPTransport()
+            self._transport = Transport()
             self._adapter = _adapter(self._url, self._transport, self._timeout)
         return self._adapter
 

@@ -1,5 +1,6 @@
 """Graph as the product reads it: values out of JSON, pages followed, failures told apart."""
 
+import asyncio
 import base64
 import json
 from collections import Counter
@@ -201,6 +202,30 @@ async def test_graph_that_is_not_there_is_unavailable() -> None:
         await gone.tenant_facts(TENANT)
     assert caught.value.detail == "call=graph kind=ConnectError"
     await gone.close()
+
+
+async def test_a_handshake_that_is_given_up_leaves_no_connection_open() -> None:
+    served: list[asyncio.Task[None] | None] = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.current_task())
+        while await reader.read(4096):
+            """The client's hello, which nobody answers."""
+        writer.close()
+        await writer.wait_closed()
+
+    async def app_token(tenant_id: str) -> str:
+        return token()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as serving:
+        url = f"https://127.0.0.1:{serving.sockets[0].getsockname()[1]}/v1.0"
+        mute = Graph(replace(Memory().ports.settings, graph_url=url), app_token, timeout=0.3)
+        with pytest.raises(MicrosoftUnavailableError) as caught:
+            await mute.tenant_facts(TENANT)
+        assert caught.value.detail == "call=graph kind=Timeout"
+        _, waiting = await asyncio.wait([task for task in served if task], timeout=5)
+        assert served and not waiting
+        await mute.close()
 
 
 async def test_a_tenant_that_gives_no_token_could_not_be_asked(microsoft: Microsoft) -> None:
