@@ -1,8 +1,9 @@
 """The files of assets/: read once per worker, known by name, nothing beside them reachable."""
 
 import mimetypes
-from dataclasses import dataclass
 from pathlib import Path
+
+from association.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

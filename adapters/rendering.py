@@ -10,12 +10,13 @@ compile those of one page takes a cold worker as long as to import three librari
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from association.dataclass import dataclass
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
@@ -28,7 +29,7 @@ TIME_ZONE = "Europe/Paris"
 ADDIN_PREFIX = "addin."
 HTML_SUFFIX = "_html"
 COMPILED = "compiled_templates"
-LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+LINE_BREAKS = r"[\x00-\x1f\x7f\x85\u2028\u2029]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def _moment_filter(show: Callable[[str, datetime], str]) -> Callable[["Context",
 
 
 def _single_line(value: Any) -> Any:
-    return LINE_BREAKS.sub(" ", value).strip() if isinstance(value, str) else value
+    return re.sub(LINE_BREAKS, " ", value).strip() if isinstance(value, str) else value
 
 
 def _read_catalogue(folder: Path) -> dict[str, str]:

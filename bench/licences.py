@@ -57,8 +57,7 @@ async def _once(read: Read) -> float:
 
 def _ours(graph: Any, token: str) -> Read:
     """What a step of `Graph.tenant_facts` does for the licences."""
-    client = graph._client
-    return lambda: client.read_all(subscribed_skus(client.adapter), token)
+    return lambda: graph._client.read_all(subscribed_skus(graph._client.adapter), token)
 
 
 def _with_models(token: str, url: str) -> Read:

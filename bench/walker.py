@@ -88,6 +88,8 @@ class Walker:
     async def _go(self, method: str, url: str, fields: dict[str, str] | None = None) -> Answer:
         for _ in range(MOST_REDIRECTS):
             answer = await self._ask(method, url, fields)
+            if answer.status >= 400:
+                raise AstrayError(_told(answer))
             if not answer.location:
                 return answer
             url, method, fields = urljoin(url, answer.location), "GET", None

@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters import deadline
-from adapters.assets import Asset, Assets
 from adapters.rendering import Rendering
 from association.dataclass import dataclass
 from association.errors import SettingsIncompleteError
@@ -21,9 +21,14 @@ from association.keys import Keys
 from association.ports import Ports
 from association.rows import Task
 from association.settings import Settings
+from functions.on_first_use import OnFirstUse
 
 if TYPE_CHECKING:
     import requests
+
+    from adapters.assets import Asset, Assets
+    from adapters.mail.smtp import SmtpPost
+    from adapters.portal import PortalSignature
 
 ROOT = Path(__file__).resolve().parent.parent
 STORAGE_TIMEOUT_SECONDS = 5.0
@@ -51,7 +56,6 @@ class Services:
 
 
 _rendering = Rendering(ROOT)
-_assets = Assets(ROOT / "assets")
 _built: list[Services] = []
 
 
@@ -82,9 +86,16 @@ def read_task(text: str) -> Task:
     return Tasks.parse(text)
 
 
-def asset(name: str) -> Asset | None:
+def asset(name: str) -> "Asset | None":
     """The file of that name in assets/."""
-    return _assets.find(name)
+    return _assets().find(name)
+
+
+@cache
+def _assets() -> "Assets":
+    from adapters.assets import Assets
+
+    return Assets(ROOT / "assets")
 
 
 def settings_or_none() -> Settings | None:
@@ -106,7 +117,8 @@ def build(
     now: Callable[[], datetime] = _now,
     storage: "requests.Session | None" = None,
 ) -> Services:
-    """Services from settings; nothing is contacted yet. Raises SettingsIncompleteError.
+    """Services from settings; nothing is contacted yet, and what no page asks is made on first use. Raises
+    SettingsIncompleteError.
 
     `now` gives aware UTC times; `storage` is the HTTP session for tables and queue, if it isn't their own.
     """
@@ -138,25 +150,42 @@ def _storage(settings: Settings, session: "requests.Session | None") -> dict[str
 
 
 def _microsoft(settings: Settings, now: Callable[[], datetime]) -> dict[str, Any]:
-    from adapters.microsoft.credential import Credential
-    from adapters.microsoft.entra import Entra
-    from adapters.microsoft.graph import Graph
-    from adapters.microsoft.session import MicrosoftSession
+    @cache
+    def made() -> dict[str, Any]:
+        from adapters.microsoft.credential import Credential
+        from adapters.microsoft.entra import Entra
+        from adapters.microsoft.graph import Graph
+        from adapters.microsoft.session import MicrosoftSession
 
-    entra = Entra(settings, MicrosoftSession(), now)
-    return {"entra": entra, "credential": Credential(settings), "graph": Graph(settings, entra.app_token)}
+        entra = Entra(settings, MicrosoftSession(), now)
+        return {"entra": entra, "credential": Credential(settings), "graph": Graph(settings, entra.app_token)}
+
+    return {
+        "entra": OnFirstUse(lambda: made()["entra"]),
+        "credential": OnFirstUse(lambda: made()["credential"]),
+        "graph": OnFirstUse(lambda: made()["graph"]),
+    }
 
 
 def _rest(settings: Settings, now: Callable[[], datetime]) -> dict[str, Any]:
-    from adapters.mail.smtp import SmtpPost
-    from adapters.portal import PortalSignature
-
     return {
         "settings": settings,
         "keys": Keys(settings.signing_keys),
-        "portal": PortalSignature(settings.portal_signing_key),
-        "post": SmtpPost(settings, _rendering, now),
+        "portal": OnFirstUse(lambda: _portal(settings)),
+        "post": OnFirstUse(lambda: _post(settings, now)),
         "now": now,
         "token": lambda: secrets.token_urlsafe(32),
         "new_id": lambda: secrets.token_hex(16),
     }
+
+
+def _portal(settings: Settings) -> "PortalSignature":
+    from adapters.portal import PortalSignature
+
+    return PortalSignature(settings.portal_signing_key)
+
+
+def _post(settings: Settings, now: Callable[[], datetime]) -> "SmtpPost":
+    from adapters.mail.smtp import SmtpPost
+
+    return SmtpPost(settings, _rendering, now)

@@ -8,13 +8,13 @@ import itertools
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from adapters.deadline import seconds_to_ask
 from association.answer import Answer
+from association.dataclass import dataclass
 from association.microsoft_errors import MicrosoftUnavailableError
 
 T = TypeVar("T")

@@ -5,12 +5,14 @@ Types of the service: https://learn.microsoft.com/rest/api/storageservices/under
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+
+from association.dataclass import dataclass
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -6,6 +6,7 @@ https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,24 +25,35 @@ _RULE = re.compile(r":(\w+)(?:\(([^)]*)\))?")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One HTTP function's address: methods in upper case, none meaning any."""
+    """One HTTP function's address: methods in upper case, none meaning any.
+
+    Every path it serves begins with `start` and ends with `end` (case-folded, no slash at the end). The
+    pattern is compiled for a path that does: the host's first answer would otherwise wait for all of them.
+    """
 
     function: IndexedFunction
     methods: frozenset[str]
-    pattern: re.Pattern[str]
+    start: str
+    end: str
+    pattern: str
     rules: Rules
     defaults: dict[str, str]
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
         """The route parameters when this route serves the decoded `path`, else None."""
-        found = self.pattern.fullmatch(path)
-        if found is None or (self.methods and method not in self.methods):
+        if (self.methods and method not in self.methods) or not self._may_serve(path.casefold()):
+            return None
+        found = _compiled(self.pattern).fullmatch(path)
+        if found is None:
             return None
         values = {**self.defaults, **{name: value for name, value in found.groupdict().items() if value}}
         fits = all(
             rule(values[name]) for name, rules in self.rules.items() if name in values for rule in rules
         )
         return values if fits else None
+
+    def _may_serve(self, path: str) -> bool:
+        return path.startswith(self.start) and path.removesuffix("/").endswith(self.end)
 
 
 def routes_of(functions: Iterable[IndexedFunction], prefix: str) -> list[Route]:
@@ -94,11 +106,23 @@ def _route(function: IndexedFunction, prefix: str) -> Route:
 
 
 @cache
-def _read(template: str) -> tuple[re.Pattern[str], Rules, dict[str, str]]:
+def _read(template: str) -> tuple[str, str, str, Rules, dict[str, str]]:
     rules: Rules = {}
     defaults: dict[str, str] = {}
-    pattern = "".join(_segment(segment, rules, defaults) for segment in template.split("/") if segment)
-    return re.compile(pattern + "/?", re.IGNORECASE | re.DOTALL), rules, defaults
+    segments = [segment for segment in template.split("/") if segment]
+    pattern = "".join(_segment(segment, rules, defaults) for segment in segments)
+    start = "".join(itertools.takewhile(_is_literal, (f"/{segment}" for segment in segments)))
+    end = f"/{segments[-1]}" if segments and _is_literal(segments[-1]) else ""
+    return start.casefold(), end.casefold(), pattern + "/?", rules, defaults
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+def _is_literal(segment: str) -> bool:
+    return "{" not in segment
 
 
 def _segment(segment: str, rules: Rules, defaults: dict[str, str]) -> str:

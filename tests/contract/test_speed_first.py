@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,12 @@ from functions.services import ROOT
 MOST_MODULES_OF_GRAPH = 320
 MOST_MODULES_OF_A_PAGE = 400
 NOT_ON_THE_FIRST_PAGE = {"msal", "msgraph", "httpx", "cryptography", "jwt", "kiota_http", "email_validator"}
+MADE_ON_FIRST_USE = {
+    "adapters.microsoft.entra",
+    "adapters.microsoft.graph",
+    "adapters.mail.smtp",
+    "adapters.portal",
+}
 FIRST_PAGE = """
 import gc, sys, asyncio
 import function_app
@@ -90,6 +97,7 @@ def test_the_first_page_imports_what_it_needs_and_collects_no_garbage(world: jou
     collections, imported, *modules = counted[0].split()
     assert "azure.data.tables.aio" in modules
     assert {name.partition(".")[0] for name in modules} & NOT_ON_THE_FIRST_PAGE == set()
+    assert MADE_ON_FIRST_USE.isdisjoint(modules)
     assert int(imported) <= MOST_MODULES_OF_A_PAGE
     assert int(collections) == 0
 
@@ -130,21 +138,33 @@ def test_journeys_are_measured_to_their_end(world: journey.World) -> None:
     assert sum(named.values()) == row.pages_each * 2
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "told"),
+    [
+        (lambda order: replace(order, account="nobody@nowhere.example"), "^no form to "),
+        (lambda order: replace(order, link=f"{order.link}x"), "^404 "),
+    ],
+    ids=["account", "link"],
+)
 def test_the_pages_of_a_journey_that_went_astray_do_not_count(
-    world: journey.World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    world: journey.World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoiled: Callable[[Order], Order],
+    told: str,
 ) -> None:
     orders: list[Order] = []
     invite = journey.invite
 
-    async def sometimes_unknown(world: journey.World, session: ClientSession) -> Order:
+    async def sometimes_wrong(world: journey.World, session: ClientSession) -> Order:
         orders.append(await invite(world, session))
         # the first two are the warming up
-        return replace(orders[-1], account="nobody@nowhere.example") if len(orders) == 3 else orders[-1]
+        return spoiled(orders[-1]) if len(orders) == 3 else orders[-1]
 
-    monkeypatch.setattr(journey, "invite", sometimes_unknown)
+    monkeypatch.setattr(journey, "invite", sometimes_wrong)
     (row,), pages = journey.measure_in(world, {1: 2})
     assert (row.journeys, row.astray) == (2, 1)
-    assert "no form to" in capsys.readouterr().err
+    assert re.search(told, capsys.readouterr().err, re.MULTILINE)
     assert {page.page: page.answers for page in pages}["GET /a"] == 1
     assert sum(page.answers for page in pages) == row.pages_each
 

@@ -16,9 +16,9 @@ ALL_FILES = [
     *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))),
     ROOT / "function_app.py",
 ]
-# What adapters may know of the association: values, errors, and how settings are called.
+# What adapters may know of the association: values and what makes them, errors, how settings are called.
 ERRORS = {"errors", "microsoft_errors"}
-KNOWN_TO_ADAPTERS = {"answer", "facts", "partition", "rows", "identity", "settings", *ERRORS}
+KNOWN_TO_ADAPTERS = {"answer", "dataclass", "facts", "partition", "rows", "identity", "settings", *ERRORS}
 # Reads addresses in orders; imported on use.
 THIRD_PARTIES_OF_ASSOCIATION = {"email_validator"}
 HEAVY = {
