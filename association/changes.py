@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from association.errors import AssociationUnknownError, ConcurrentChangeError
 from association.facts import Change, Record
-from association.partition import Event, Mail, MailStatus
+from association.partition import SUPPORT, Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
 
@@ -68,15 +68,23 @@ def new_mails(record: Record | None, *mails: Mail) -> tuple[Mail, ...]:
 
 def told_again(record: Record, mail: Mail, *, anew: bool = False) -> Mail:
     """`mail`, under a key of its own where nobody has read those before it and there is now what to tell, or
-    where it tells something else than they did (`anew`).
+    where it tells something else than they did (`anew`). One that waits for its turn tells what stands then.
     """
     before = [each for key, each in record.outbox.items() if key == mail.key or _follows(key, mail.key)]
-    if before and (anew or all(_is_unread(each) for each in before)):
+    is_due = any(each.status is MailStatus.DUE and not _is_unread(record, each) for each in before)
+    if before and ((anew and not is_due) or all(_is_unread(record, each) for each in before)):
         return replace(mail, key=f"{mail.key}-again-{len(before)}")
     return mail
 
 
-def _is_unread(mail: Mail) -> bool:
+def has_reader(record: Record, mail: Mail) -> bool:
+    """Whether `mail` has an address to go to: its person's, unless they were erased, or support's."""
+    return mail.person == SUPPORT or bool(record.person(mail.person).email)
+
+
+def _is_unread(record: Record, mail: Mail) -> bool:
+    if mail.status is not MailStatus.SENT and not has_reader(record, mail):
+        return True
     return mail.status is MailStatus.FAILED and mail.reason in (OVERTAKEN, ADDRESS_ERASED)
 
 

@@ -1,20 +1,26 @@
 """A person is erased: row, look-ups, mails not yet sent, sessions. The history stays, nameless (rule S11)."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from association.changes import ADDRESS_ERASED, change, changed
 from association.dataclass import dataclass
+from association.errors import AssociationError
 from association.facts import Change, Record
 from association.hints import add_hints, address_forms, remove_hints
+from association.invite import ask_again
 from association.partition import Event, Mail, MailStatus, Person
 from association.ports import Ports
+from association.session import sessions_from
 from association.support import checked_reason, known_record
 
-# People and mails in one transaction, which holds a hundred rows, with facts and event among them.
+# People, their mails and new questions in one transaction, which holds a hundred rows, with facts and event
+# among them.
 AT_ONCE = 40
 MOST_MAILS = 50
+MOST_QUESTIONS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +61,34 @@ async def erase(
     """
     # first, for who is interrupted here finds the people again
     await remove_hints(ports, record, people)
-    after, mails = record, tuple[str, ...]()
-    for first in range(0, len(people), AT_ONCE):
-        some = tuple(person.number for person in people[first : first + AT_ONCE])
-        after, waiting = await _erase(ports, record, some, event, still)
-        mails += tuple(mail.key for mail in waiting)
+    try:
+        after, mails = await _erase_all(ports, record, people, event, still)
+    except AssociationError:
+        # whoever stands in the record still is to be found, or the repeat would find nobody to erase
+        with suppress(AssociationError):
+            await _add_back(ports, record, people)
+        raise
     # and again, for an order that comes at the same time adds them
     standing = frozenset(after.people.values())
     await remove_hints(ports, after, [person for person in people if person not in standing])
     await _add_back(ports, after, people)
     return Erased(people=tuple(person.number for person in people), mails=mails)
+
+
+async def _erase_all(
+    ports: Ports,
+    record: Record,
+    people: tuple[Person, ...],
+    event: Event,
+    still: Callable[[Record], bool],
+) -> tuple[Record, tuple[str, ...]]:
+    """Erase them in portions; the record then, and the keys of their mails that will not go out."""
+    after, mails = record, tuple[str, ...]()
+    for first in range(0, len(people), AT_ONCE):
+        some = tuple(person.number for person in people[first : first + AT_ONCE])
+        after, waiting = await _erase(ports, record, some, event, still)
+        mails += tuple(mail.key for mail in waiting)
+    return after, mails
 
 
 async def _erase(
@@ -100,10 +124,10 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: dateti
         wanted = replace(wanted, facts=replace(wanted.facts, administrator=0, code_session=""))
     if record.facts.partner_contact in numbers:
         wanted = replace(wanted, facts=replace(wanted.facts, partner_contact=_next_contact(record, numbers)))
-    if any(record.person(number).username for number in numbers):
+    if record.facts.account in numbers or any(record.person(number).username for number in numbers):
         # who has signed in may still be at the page; it would show them signed in without a name
-        wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=now))
-    return replace(
+        wanted = replace(wanted, facts=replace(wanted.facts, sessions_from=sessions_from(record.facts, now)))
+    wanted = replace(
         wanted,
         # the empty row keeps the number, which the history names, from being given to somebody else
         people=tuple(Person(number=number) for number in numbers),
@@ -113,6 +137,14 @@ def _erasure(record: Record, numbers: tuple[int, ...], event: Event, now: dateti
             for mail in _waiting(record, numbers)[:MOST_MAILS]
         ),
     )
+    return _with_questions(record, wanted, now)
+
+
+def _with_questions(record: Record, wanted: Change, now: datetime) -> Change:
+    """With what they were asked and never read asked of their partner's next contact."""
+    people = {**record.people, **{person.number: person for person in wanted.people}}
+    asked = ask_again(replace(record, people=people), wanted, now)
+    return replace(asked, mails=asked.mails[:MOST_QUESTIONS])
 
 
 def _next_contact(record: Record, numbers: tuple[int, ...]) -> int:

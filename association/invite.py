@@ -12,7 +12,7 @@ from association.errors import ConcurrentChangeError, OrderConflictError
 from association.facts import Change, Record
 from association.hints import add_hints
 from association.keys import reference_of
-from association.links import add_link, is_link_live, link_end
+from association.links import add_link, is_link_live, link_end, link_mails, needs_link
 from association.order import OrderRequest
 from association.order_rows import create, join
 from association.partition import Mail, Order
@@ -79,27 +79,18 @@ async def _decide(
     wanted = create(association_id, request, now) if record is None else join(record, request, now)
     if wanted is None:
         return None
-    wanted = _ask_again(record, wanted, now)
+    wanted = ask_again(record, wanted, now)
     if wanted.facts.closed_at:
         # completing an order of a closed association is noted, and invites nobody
         return wanted
+    wanted = _tell_next_administrator(ports, record, wanted, now)
     if wanted.orders[0].missing:
         return _ask_partner(record, wanted, now)
-    if record is not None and not _needs_link(ports, record):
+    if record is not None and not needs_link(ports, record):
         return wanted
     number, days = wanted.facts.link_number + 1, ports.settings.link_days
     await add_link(ports, association_id, Purpose.ASSOCIATION, number, days)
     return issue_link(record, wanted, number=number, kid=ports.keys.kid, now=now, days=days)
-
-
-def _needs_link(ports: Ports, record: Record) -> bool:
-    """Whether an order is followed by a link: there is none, or it has ended by its date or with a closed
-    order. A bound customer needs none, and what support revoked stays revoked.
-    """
-    facts = record.facts
-    if facts.is_bound or (facts.link_revoked_at and not facts.closed_at):
-        return False
-    return not facts.link_number or not is_link_live(ports, facts)
 
 
 def issue_link(
@@ -126,30 +117,65 @@ def issue_link(
     return replace(wanted, facts=facts, mails=wanted.mails + new_mails(record, mail))
 
 
+def invitation_again(record: Record, administrator: int, now: datetime) -> Mail:
+    """The live link's next mail, to the person of that number."""
+    number = record.facts.link_number
+    return Mail(
+        # rows of the outbox are never deleted, so that their count is no other's
+        key=f"invitation-{number}-again-{len(link_mails(record))}",
+        kind="invitation",
+        person=administrator,
+        number=number,
+        created_at=now,
+    )
+
+
+def _tell_next_administrator(ports: Ports, record: Record | None, wanted: Change, now: datetime) -> Change:
+    """With the live link mailed to whom the order names, where the one before has been erased."""
+    if record is None:
+        return wanted
+    administrator, facts = wanted.facts.administrator, record.facts
+    if facts.administrator or not administrator or facts.is_bound or not is_link_live(ports, facts):
+        return wanted
+    return replace(wanted, mails=(*wanted.mails, invitation_again(record, administrator, now)))
+
+
 def _ask_partner(record: Record | None, wanted: Change, now: datetime) -> Change:
     order = wanted.orders[0]
-    mail, known = _question(order, now), record.orders.get(order.order_number) if record else None
+    mail = _question(order, now, order.partner_contact)
+    known = record.orders.get(order.order_number) if record else None
     if record and known:
         # somebody erased since may be missing again, of which the mail before said nothing
         mail = told_again(record, mail, anew=not set(order.missing) <= set(known.missing))
     return replace(wanted, mails=wanted.mails + new_mails(record, mail))
 
 
-def _ask_again(record: Record | None, wanted: Change, now: datetime) -> Change:
-    """With the questions about other orders that nobody has read: those that closing had overtaken."""
+def ask_again(record: Record | None, wanted: Change, now: datetime) -> Change:
+    """`wanted` with the questions about the other orders that nobody has read: those that closing had
+    overtaken, or whose reader was erased.
+    """
     if record is None or wanted.facts.closed_at:
         return wanted
-    others = (order for number, order in record.orders.items() if number != wanted.orders[0].order_number)
-    open_ = [order for order in others if order.missing and record.person(order.partner_contact).email]
-    mails = [told_again(record, _question(order, now)) for order in open_]
+    written = {order.order_number for order in wanted.orders}
+    others = [order for number, order in record.orders.items() if number not in written and order.missing]
+    questions = [_question(order, now, _reader(record, wanted, order)) for order in others]
+    mails = [told_again(record, question) for question in questions]
     return replace(wanted, mails=wanted.mails + new_mails(record, *mails)[:MOST_ASKED])
 
 
-def _question(order: Order, now: datetime) -> Mail:
+def _reader(record: Record, wanted: Change, order: Order) -> int:
+    """Whom the order names, or, once erased, whom another order names at the same partner; 0 for nobody."""
+    new = {person.number for person in wanted.people if person.email}
+    orders = (order, *wanted.orders, *record.orders.values())
+    named = (each.partner_contact for each in orders if each.partner_number == order.partner_number)
+    return next((one for one in named if one in new or record.person(one).email), 0)
+
+
+def _question(order: Order, now: datetime, reader: int) -> Mail:
     return Mail(
         key=f"order_incomplete-{order.order_number}",
         kind="order_incomplete",
-        person=order.partner_contact,
+        person=reader,
         created_at=now,
         about=order.order_number,
     )

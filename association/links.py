@@ -10,8 +10,9 @@ from association.errors import (
     OrderClosedError,
     ShareEndedError,
 )
-from association.facts import Facts
+from association.facts import Facts, Record
 from association.keys import Keys, reference_of, token_hash
+from association.partition import Mail
 from association.ports import Ports
 from association.rows import Link, Purpose
 
@@ -85,6 +86,32 @@ def is_link_live(ports: Ports, facts: Facts) -> bool:
     if not facts.link_expires_at or facts.link_revoked_at or facts.closed_at:
         return False
     return facts.link_expires_at > ports.now() and ports.keys.knows(facts.link_kid)
+
+
+def is_withdrawn(record: Record) -> bool:
+    """Whether support has revoked the association link by itself: closing the order revokes it, too, but only
+    until the order is open again.
+    """
+    ends = [event.what for event in record.events if event.what in ("link_revoked", "closed")]
+    return record.facts.link_revoked_at is not None and ends[-1:] != ["closed"]
+
+
+def needs_link(ports: Ports, record: Record) -> bool:
+    """Whether a complete order is followed by a link: there is none, or it has ended by its date or with a
+    closed order. A bound customer needs none but after the latter, and what support withdrew stays so.
+    """
+    facts = record.facts
+    if facts.link_revoked_at:
+        return not is_withdrawn(record)
+    return not facts.is_bound and not is_link_live(ports, facts)
+
+
+def link_mails(record: Record) -> tuple[Mail, ...]:
+    """The mails of the association link that was issued last, to whomever."""
+    number = record.facts.link_number
+    return tuple(
+        mail for mail in record.outbox.values() if mail.kind == "invitation" and mail.number == number
+    )
 
 
 async def _ended(ports: Ports, link: Link, kind: type[AssociationError]) -> AssociationError:

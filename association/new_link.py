@@ -27,6 +27,8 @@ LONGEST = 254
 # One link is mailed this often within a day, the first time included.
 MOST_MAILS = 4
 A_DAY = timedelta(days=1)
+# So many associations are held against a typed address.
+MOST_LOOKED_AT = 1000
 
 
 def read_asked(keys: Keys, text: str) -> str:
@@ -73,7 +75,7 @@ async def send_new_link(ports: Ports, task: Task) -> None:
 async def _of_address(ports: Ports, value: str) -> list[str]:
     """The associations whose recorded administrator has the address, under whichever signing key."""
     hints = value.split(",")
-    found = [await ports.lookups.find("email", hint) for hint in hints]
+    found = [await _hinted(ports, hint) for hint in hints]
     records = [
         await ports.associations.read(identifier)
         for identifier in dict.fromkeys(identifier for some in found for identifier in some)
@@ -83,6 +85,17 @@ async def _of_address(ports: Ports, value: str) -> list[str]:
         for record in records
         if record and ports.keys.address_hints(_recorded(record))[0] in hints
     ]
+
+
+async def _hinted(ports: Ports, hint: str) -> list[str]:
+    """The ids behind a hint: a partner's address may be that of hundreds of orders' contact."""
+    found: list[str] = []
+    while len(found) < MOST_LOOKED_AT:
+        some = await ports.lookups.find("email", hint, after=found[-1] if found else "")
+        if not some:
+            break
+        found += some
+    return found
 
 
 async def _of_number(ports: Ports, value: str) -> list[str]:

@@ -17,9 +17,9 @@ from association.acceptance import CODE_LIFETIME
 from association.changes import ADDRESS_ERASED, OVERTAKEN, change, changed
 from association.errors import ConcurrentChangeError, MailRefusedError, StorageUnavailableError
 from association.facts import Change, Facts, Record
-from association.links import is_link_live, mailed_token, share_token
+from association.links import is_link_live, mailed_token, needs_link, share_token
 from association.organisation import organisation
-from association.overtaken import is_overtaken
+from association.overtaken import is_code_sent, is_overtaken
 from association.partition import SUPPORT, Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task
@@ -126,7 +126,7 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["organisation"] = organisation(record)
     elif mail.kind == "unexpected":
         values["organisation"] = organisation(record)
-        values["has_address"] = facts.has_address
+        values |= {"has_address": facts.has_address, "is_code_sent": is_code_sent(ports, record)}
     elif mail.kind == "associated":
         values["organisation"] = organisation(record)
         values["bound_at"] = facts.bound_at
@@ -140,8 +140,8 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["customer_number"] = facts.customer_number
         values["other_reference"] = mail.about
     elif mail.kind == "order_incomplete":
-        values["order_number"] = mail.about
-        values["missing"] = record.orders[mail.about].missing
+        missing = record.orders[mail.about].missing
+        values |= {"order_number": mail.about, "missing": missing, "is_followed": needs_link(ports, record)}
     return values
 
 

@@ -8,7 +8,7 @@ from association.acceptance import CODE_LIFETIME, tries_left
 from association.facts import AcceptedBy, Facts, Record
 from association.links import is_link_live
 from association.news import is_still_so
-from association.partition import Mail
+from association.partition import Mail, MailStatus
 from association.ports import Ports
 
 
@@ -42,10 +42,16 @@ def _is_open(ports: Ports, facts: Facts, mail: Mail) -> bool:
         return False
     if mail.kind == "code":
         return _opens(ports, facts, mail.number)
-    if not is_link_live(ports, facts):
-        return False
-    # whoever has an address is said to have been sent a code
-    return bool(facts.code_session) or not facts.has_address
+    # whether or not a code goes with it: an organisation that is stopped is told of (rule S4)
+    return is_link_live(ports, facts)
+
+
+def is_code_sent(ports: Ports, record: Record) -> bool:
+    """Whether the newest code has gone to who is recorded, or still will."""
+    facts = record.facts
+    code = record.outbox.get(f"code-{facts.code_number}")
+    has_gone = code is not None and code.status is MailStatus.SENT
+    return bool(facts.code_session) and (has_gone or _opens(ports, facts, facts.code_number))
 
 
 def _opens(ports: Ports, facts: Facts, number: int) -> bool:

@@ -9,6 +9,7 @@ from association.dataclass import dataclass
 from association.facts import AcceptedBy, Facts, Record
 from association.further_applications import FurtherApplication
 from association.grants import Standing, grant_of, is_awaited, standing
+from association.links import is_withdrawn, link_mails
 from association.partition import Check, Mail, MailStatus, Prerequisite, Result
 from association.steps import Cause, Progress, State, Step, StepState, Who
 
@@ -69,7 +70,7 @@ def _position(record: Record, now: datetime, applications: tuple[FurtherApplicat
         # where a step before it is open again, that one comes first
         return _blocked(Step.PREREQUISITES, Cause.TENANT_BOUND_ELSEWHERE, Who.SUPPORT, facts.conflict_at)
     return (
-        _link(facts, now)
+        _link(record, now)
         or _identification(record)
         or _authorisation(facts, now)
         or _checks(record, applications)
@@ -81,13 +82,18 @@ def _blocked(step: Step, cause: Cause, who: Who, since: datetime) -> _Position:
     return _Position(step, cause, who, since, State.BLOCKED)
 
 
-def _link(facts: Facts, now: datetime) -> _Position | None:
+def _link(record: Record, now: datetime) -> _Position | None:
+    facts = record.facts
     if facts.closed_at:
         return _blocked(Step.IDENTIFICATION, Cause.ORDER_CLOSED, Who.SUPPORT, facts.closed_at)
     if not facts.link_issued_at or not facts.link_expires_at:
         return _blocked(Step.IDENTIFICATION, Cause.ORDER_INCOMPLETE, Who.PARTNER, facts.created_at)
-    if facts.link_revoked_at:
+    if facts.link_revoked_at and is_withdrawn(record):
         return _blocked(Step.IDENTIFICATION, Cause.LINK_REVOKED, Who.SUPPORT, facts.link_revoked_at)
+    if facts.link_revoked_at:
+        # closed with it, and open again by an order that isn't complete yet
+        since = max(order.received_at for order in record.orders.values())
+        return _blocked(Step.IDENTIFICATION, Cause.ORDER_INCOMPLETE, Who.PARTNER, since)
     if facts.link_expires_at <= now:
         return _blocked(Step.IDENTIFICATION, Cause.LINK_EXPIRED, Who.SUPPORT, facts.link_expires_at)
     return None
@@ -95,6 +101,8 @@ def _link(facts: Facts, now: datetime) -> _Position | None:
 
 def _identification(record: Record) -> _Position | None:
     facts, step = record.facts, Step.IDENTIFICATION
+    # once the recorded address is erased, nobody can be mailed the link or sent a code
+    who = Who.ADMINISTRATOR if facts.has_address else Who.SUPPORT
     if not facts.signed_in_at:
         invitation = _newest_invitation(record)
         if invitation and invitation.status is MailStatus.FAILED:
@@ -102,19 +110,15 @@ def _identification(record: Record) -> _Position | None:
         if facts.left_at:
             return _Position(step, Cause.LEFT_FOR_MICROSOFT, Who.ADMINISTRATOR, facts.left_at, State.WAITING)
         since = facts.link_issued_at or facts.created_at
-        return _Position(step, Cause.NOT_STARTED, Who.ADMINISTRATOR, since)
+        return _Position(step, Cause.NOT_STARTED, who, since)
     if facts.accepted_by is AcceptedBy.NOBODY:
-        # once the recorded address is erased, nobody can be sent a code
-        who = Who.ADMINISTRATOR if facts.has_address else Who.SUPPORT
         return _blocked(step, Cause.TENANT_UNEXPECTED, who, facts.signed_in_at)
     return None
 
 
 def _newest_invitation(record: Record) -> Mail | None:
     """The last mail of the live link: the first, or one that was sent again since."""
-    number = record.facts.link_number
-    mails = [mail for mail in record.outbox.values() if (mail.kind, mail.number) == ("invitation", number)]
-    return max(mails, key=lambda mail: mail.created_at, default=None)
+    return max(link_mails(record), key=lambda mail: mail.created_at, default=None)
 
 
 def _authorisation(facts: Facts, now: datetime) -> _Position | None:

@@ -3,7 +3,7 @@
 from association.changes import Decide, change, changed
 from association.errors import RequestInvalidError
 from association.facts import Change, Record
-from association.invite import issue_link
+from association.invite import ask_again, issue_link
 from association.links import add_link, mailed_token
 from association.partition import Event
 from association.ports import Ports
@@ -64,7 +64,7 @@ def _renewal(ports: Ports, number: int, reason: str) -> Decide:
         _require_somebody(current)
         event = Event(what="link_renewed", at=now, by="support", old=str(number - 1), new=reason)
         days = ports.settings.link_days
-        reopened = changed(current, event, closed_at=None)
+        reopened = ask_again(current, changed(current, event, closed_at=None), now)
         return issue_link(current, reopened, number=number, kid=ports.keys.kid, now=now, days=days)
 
     return decide

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from association.changes import OVERTAKEN, SAFETY_DELAY, change, changed
+from association.changes import OVERTAKEN, SAFETY_DELAY, change, changed, has_reader
 from association.errors import (
     LinkExpiredError,
     LinkRevokedError,
@@ -11,8 +11,10 @@ from association.errors import (
     RequestInvalidError,
 )
 from association.facts import Change, Record
+from association.invite import invitation_again
+from association.links import link_mails
 from association.outbox import FOR_GOOD, WITH_LINK, unsendable
-from association.partition import SUPPORT, Event, Mail, MailStatus
+from association.partition import Event, Mail, MailStatus
 from association.ports import Ports
 from association.rows import Task, TaskKind
 from association.support import checked_reason, known_record, require_address
@@ -44,7 +46,8 @@ async def resend_link(ports: Ports, record: Record, event: Event) -> Record:
             return _due_again(current, event, *failed)
         if any(_is_enough(ports, current, mail, event) for mail in invitations(current)):
             return None
-        return replace(changed(current, event), mails=(_again(current, event),))
+        again = invitation_again(current, current.facts.administrator, event.at)
+        return replace(changed(current, event), mails=(again,))
 
     resent = await change(ports, identifier, decide, record)
     for mail in invitations(resent):
@@ -111,15 +114,7 @@ def require_sendable(ports: Ports, record: Record) -> None:
 
 def invitations(record: Record) -> tuple[Mail, ...]:
     """The mails of the live link to who is recorded now: none of those to somebody erased since."""
-    return tuple(mail for mail in _about_link(record) if mail.person == record.facts.administrator)
-
-
-def _about_link(record: Record) -> tuple[Mail, ...]:
-    """The mails of the link that is live now, to whomever."""
-    number = record.facts.link_number
-    return tuple(
-        mail for mail in record.outbox.values() if mail.kind == "invitation" and mail.number == number
-    )
+    return tuple(mail for mail in link_mails(record) if mail.person == record.facts.administrator)
 
 
 def _failed(record: Record) -> tuple[Mail, ...]:
@@ -143,22 +138,10 @@ def _due_again(record: Record, event: Event, *mails: Mail) -> Change:
     return replace(changed(record, event), updated_mails=due)
 
 
-def _again(record: Record, event: Event) -> Mail:
-    number = record.facts.link_number
-    return Mail(
-        # rows of the outbox are never deleted, so that their count is no other's
-        key=f"invitation-{number}-again-{len(_about_link(record))}",
-        kind="invitation",
-        person=record.facts.administrator,
-        number=number,
-        created_at=event.at,
-    )
-
-
 def _sendable(ports: Ports, record: Record, key: str) -> Mail:
     """The mail `key`, if it is on its way or may be tried again. Raises as `resend_mail` does."""
     mail = record.outbox.get(key)
-    if mail is None or mail.status is MailStatus.SENT or not _has_reader(record, mail):
+    if mail is None or mail.status is MailStatus.SENT or not has_reader(record, mail):
         raise RequestInvalidError({"mail": "not_failed"})
     if mail.status is MailStatus.FAILED and mail.reason in FOR_GOOD and not _may_be_so_again(record, mail):
         raise RequestInvalidError({"mail": "not_failed"})
@@ -174,7 +157,3 @@ def _may_be_so_again(record: Record, mail: Mail) -> bool:
     first, _, number = mail.key.rpartition("-again-") if "-again-" in mail.key else (mail.key, "", "0")
     following = f"{first}-again-{int(number) + 1}" if number.isdecimal() else ""
     return mail.reason == OVERTAKEN and following not in record.outbox
-
-
-def _has_reader(record: Record, mail: Mail) -> bool:
-    return mail.person == SUPPORT or bool(record.person(mail.person).email)

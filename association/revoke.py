@@ -3,7 +3,7 @@
 from association.changes import change, changed
 from association.errors import NotBoundError, RequestInvalidError
 from association.facts import Change, Record
-from association.links import mailed_token, share_token
+from association.links import is_withdrawn, mailed_token, share_token
 from association.partition import Event
 from association.ports import Ports
 from association.share import end_link
@@ -21,7 +21,7 @@ async def revoke_association_link(ports: Ports, association_id: str, reason: str
     def decide(current: Record) -> Change | None:
         if not current.facts.link_number:
             raise RequestInvalidError({"link": "link_never_issued"})
-        if current.facts.link_revoked_at:
+        if is_withdrawn(current):
             return None
         return changed(current, event, link_revoked_at=event.at)
 

@@ -61,6 +61,11 @@ def is_live(session: Session, facts: Facts, now: datetime) -> bool:
     return facts.sessions_from is None or session.started_at >= facts.sessions_from
 
 
+def sessions_from(facts: Facts, now: datetime) -> datetime:
+    """From when on sessions count once those before `now` are ended: what has been ended later stays so."""
+    return max(now, facts.sessions_from or now)
+
+
 def is_about(session: Session, facts: Facts) -> bool:
     """Whether the facts are of this session's person, or somebody else has signed in since."""
     return (session.tenant_id, session.object_id) == (facts.tenant_id, facts.object_id)

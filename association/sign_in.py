@@ -28,7 +28,7 @@ from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
 from association.public_mail import PUBLIC_MAIL_DOMAINS
 from association.rows import ANY_ORGANISATION, Flow, Leg
-from association.session import Session
+from association.session import Session, sessions_from
 from association.trouble import raise_trouble
 
 # A DNS name (RFC 1035 §2.3.4) of two labels at least; discovery tells whether it is anybody's.
@@ -74,8 +74,9 @@ async def note_departure(
             new=leg,
             correlation_id=after.correlation_id if after else "",
         )
-        sessions_from = now if ends_sessions else current.facts.sessions_from
-        return changed(current, event, left_at=now, left_leg=leg, sessions_from=sessions_from)
+        facts = current.facts
+        live_from = sessions_from(facts, now) if ends_sessions else facts.sessions_from
+        return changed(current, event, left_at=now, left_leg=leg, sessions_from=live_from)
 
     return await change(ports, record.facts.association_id, decide, record)
 
@@ -236,6 +237,7 @@ def _signed_in(
             "access_unread_at": None,
             "conflict_at": None,
         }
-    if expected:
+    if expected and not (is_accepted(facts, identity) and facts.accepted_by is not AcceptedBy.DOMAIN):
+        # what support or a code has accepted needs no domain, which the next check might not find
         noted |= {"accepted_by": AcceptedBy.DOMAIN, "accepted_at": now}
     return noted

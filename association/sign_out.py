@@ -4,6 +4,7 @@ from association.changes import change, changed
 from association.facts import Change, Record
 from association.partition import Event
 from association.ports import Ports
+from association.session import sessions_from
 
 
 async def sign_out(ports: Ports, record: Record) -> Record:
@@ -12,7 +13,7 @@ async def sign_out(ports: Ports, record: Record) -> Record:
 
     def decide(current: Record) -> Change:
         event = Event(what="signed_out", at=now, actor=current.facts.account)
-        return changed(current, event, sessions_from=now)
+        return changed(current, event, sessions_from=sessions_from(current.facts, now))
 
     return await change(ports, record.facts.association_id, decide, record)
 

@@ -112,14 +112,23 @@ async def complete_confirm(
     # seen once and gone again: consent is still spreading, and the background goes on looking
     await keep_looking_for_access(ports, record)
     await keep_looking(ports, record)
+    return await _bind(ports, flow, record, identity, tenant), identity
+
+
+async def _bind(ports: Ports, flow: Flow, record: Record, identity: Identity, tenant: TenantFacts) -> Record:
+    """The record, bound if everything agrees. Raises as `complete_confirm` does."""
 
     def agrees(current: Record) -> bool:
         _require_going_on(flow, current.facts)
-        return may_bind(current, identity, tenant) and not missing_applications(current, applications)
+        is_granted = not missing_applications(current, ports.settings.applications)
+        return is_granted and may_bind(current, identity, tenant)
 
-    if agrees(record):
-        record = await bind(ports, record, identity, tenant, agrees)
-    return record, identity
+    if not agrees(record):
+        return record
+    after = await bind(ports, record, identity, tenant, agrees)
+    # a colleague may have bound meanwhile, under whose name this person would go on
+    _require_theirs(flow, after.facts)
+    return after
 
 
 def require_same_person(flow: Flow, identity: Identity) -> None:

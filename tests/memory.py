@@ -565,6 +565,11 @@ def person_facts(**changes: Any) -> PersonFacts:
     return replace(usual, **changes)
 
 
+def now_of(memory: Memory, record: Record) -> Record:
+    """The record as it stands now."""
+    return memory.record(record.facts.association_id)
+
+
 async def ordered(memory: Memory, **changes: Any) -> Record:
     """The association of an order, complete unless `changes` leave something out."""
     return await receive_order(memory.ports, parse_order({**ORDER, **changes}))

@@ -17,7 +17,7 @@ from association.purge import purge
 from association.rows import Task, TaskKind
 from association.sign_out import sign_out
 from association.support import Question, find
-from tests.memory import DOMAIN, ORDER, OTHER_TENANT, Memory, expects, ordered, signed_in
+from tests.memory import DOMAIN, ORDER, OTHER_TENANT, Memory, expects, now_of, ordered, signed_in
 
 ADDRESS = f"marie@{DOMAIN}"
 KEPT = timedelta(days=30 + 1095 + 1)
@@ -26,10 +26,6 @@ KEPT = timedelta(days=30 + 1095 + 1)
 @pytest.fixture
 def memory() -> Memory:
     return expects(Memory())
-
-
-def now_of(memory: Memory, record: Record) -> Record:
-    return memory.record(record.facts.association_id)
 
 
 def counted(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> list[str]:

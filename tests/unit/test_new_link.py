@@ -7,7 +7,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from association import limits
+from association import limits, new_link
 from association.erase import erase_person
 from association.errors import LimitReachedError, LinkExpiredError, OrderClosedError, RequestInvalidError
 from association.facts import Record
@@ -311,3 +311,34 @@ async def test_no_link_is_made_for_whoever_is_erased_meanwhile(memory: Memory) -
     await worked(memory, next(task for task, _ in memory.tasks.sent if task.kind is TaskKind.NEW_LINK))
     after = memory.record(identifier).facts
     assert (after.administrator, after.link_number) == (0, 1)
+
+
+async def test_who_is_the_contact_of_hundreds_of_orders_has_the_own_link(memory: Memory) -> None:
+    contact = ORDER["partner"]["email"]
+    for number in range(120):
+        await ordered(memory, order_number=f"CMD-{number}", customer_number=f"C-{number}")
+    memory.ports = replace(memory.ports, new_id=lambda: "f" * 32)  # the last of all hints
+    own = await invited(memory, order_number="OWN-1", customer_number="OWN", administrator_email=contact)
+    memory.tasks.sent.clear()
+    await asked(memory, contact)
+    assert own.facts.association_id in {
+        task.association_id for task, _ in memory.tasks.sent if task.kind is TaskKind.NEW_LINK
+    }
+
+
+async def test_no_more_associations_than_a_bound_are_looked_at_for_an_address(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[str] = []
+    find = memory.lookups.find
+
+    async def counted(kind: str, key: str, limit: int = 50, after: str = "") -> tuple[str, ...]:
+        pages.append(after)
+        return await find(kind, key, limit, after)
+
+    monkeypatch.setattr(new_link, "MOST_LOOKED_AT", 100)
+    monkeypatch.setattr(memory.lookups, "find", counted)
+    for number in range(120):
+        await ordered(memory, order_number=f"CMD-{number}", customer_number=f"C-{number}")
+    await asked(memory, ORDER["partner"]["email"])
+    assert len(pages) == 2

@@ -18,8 +18,8 @@ from association.resend import resend_for_support
 from association.revoke import revoke_share_link
 from association.rows import Claim
 from functions.services import ROOT
-from tests.memory import NOW, TENANT, Memory, expects, identity, ordered, signed_in, tenant_facts
-from tests.unit.test_outbox_overtaken import ADDRESS, kinds, leaves, mail_of, now_of, refused, stranger, turn
+from tests.memory import NOW, TENANT, Memory, expects, identity, now_of, ordered, signed_in, tenant_facts
+from tests.unit.test_outbox_overtaken import ADDRESS, kinds, leaves, mail_of, refused, stranger, turn
 
 
 @pytest.fixture
@@ -71,6 +71,13 @@ async def test_support_is_told_of_no_tenant_that_has_no_conflict(memory: Memory)
     await conflicting(memory, now_of(memory, record))
     assert await leaves(memory, record, f"{key}-again-1")
     assert memory.post.sent[0].values["tenant_id"] == TENANT
+
+
+async def test_support_is_told_of_a_conflict_once_while_its_mail_waits(memory: Memory) -> None:
+    record = await in_conflict(memory)
+    await stranger(memory, record)
+    await conflicting(memory, now_of(memory, record))
+    assert kinds(memory, record, "conflict") == [f"conflict-{TENANT}"]
 
 
 @pytest.mark.parametrize("is_free", [True, False])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from association.acceptance import MOST_TRIES, accept_by_code, ask_acceptance
+from association.acceptance import MOST_TRIES, accept_by_code
 from association.close import close
 from association.erase import erase_person
 from association.errors import CodeWrongError, GuestUnexpectedError, MailRefusedError
@@ -17,14 +17,7 @@ from association.revoke import revoke_association_link
 from association.rows import Task, TaskKind
 from association.session import Session
 from association.sign_out import sign_out
-from tests.memory import (
-    DOMAIN,
-    OTHER_TENANT,
-    Memory,
-    expects,
-    ordered,
-    signed_in,
-)
+from tests.memory import DOMAIN, OTHER_TENANT, Memory, expects, now_of, ordered, signed_in
 
 THIRD_TENANT = "5d0b1c3a-7c39-4b7e-9a55-0f6a3c1d2e03"
 STRANGER = "paul@other.example"
@@ -35,10 +28,6 @@ Act = Callable[[Memory, Record, Session], Awaitable[object]]
 @pytest.fixture
 def memory() -> Memory:
     return expects(Memory())
-
-
-def now_of(memory: Memory, record: Record) -> Record:
-    return memory.record(record.facts.association_id)
 
 
 def mail_of(memory: Memory, record: Record, key: str) -> Mail:
@@ -121,11 +110,50 @@ async def test_a_tenant_that_is_stopped_no_longer_is_told_to_nobody(
     assert not await leaves(memory, record, key)
 
 
+async def test_a_stranger_is_told_of_though_no_code_ever_left(memory: Memory) -> None:
+    """Whoever holds the link could keep everybody from hearing, by signing out at once (rule S4)."""
+    record, _ = await stopped(memory)
+    await sign_out(memory.ports, record)
+    assert not await leaves(memory, record, "code-1")
+    assert await leaves(memory, record, f"unexpected-{OTHER_TENANT}")
+    assert memory.post.sent[0].values["is_code_sent"] is False
+
+
+async def test_the_word_about_a_code_that_has_gone_leaves_after_its_time(memory: Memory) -> None:
+    record, _ = await stopped(memory)
+    assert await leaves(memory, record, "code-1")
+    memory.clock.advance(hours=1)
+    assert await leaves(memory, record, f"unexpected-{OTHER_TENANT}")
+    assert memory.post.sent[0].values["is_code_sent"] is True
+
+
+async def test_a_stranger_is_told_of_after_the_mail_server_was_down_for_longer_than_a_code_lives(
+    memory: Memory,
+) -> None:
+    record, _ = await stopped(memory)
+    memory.clock.advance(minutes=30)
+    assert not await leaves(memory, record, "code-1")
+    assert await leaves(memory, record, f"unexpected-{OTHER_TENANT}")
+    assert memory.post.sent[0].values["is_code_sent"] is False
+
+
 @pytest.mark.parametrize("key", [f"unexpected-{OTHER_TENANT}", "code-1"])
 async def test_a_tenant_that_is_still_stopped_is_told(memory: Memory, key: str) -> None:
     record, _ = await stopped(memory)
     assert await leaves(memory, record, key)
-    assert memory.post.sent[0].values["organisation"] == "other.example"
+    values = memory.post.sent[0].values
+    assert values["organisation"] == "other.example"
+    assert values.get("is_code_sent", True)  # it goes with the word, or will
+
+
+async def test_a_code_that_went_to_somebody_erased_since_is_none_to_speak_of(memory: Memory) -> None:
+    record, _ = await stopped(memory)
+    assert await leaves(memory, record, "code-1")
+    await erase_person(memory.ports, record.facts.association_id, "asked", address=ADDRESS)
+    await ordered(memory, order_number="CMD-2", administrator_email=f"luc@{DOMAIN}")
+    assert await leaves(memory, record, f"unexpected-{OTHER_TENANT}")
+    values = memory.post.sent[0].values
+    assert (values["has_address"], values["is_code_sent"]) == (True, False)
 
 
 async def test_a_tenant_that_is_stopped_again_is_told_of_once_more(memory: Memory) -> None:
@@ -186,14 +214,13 @@ async def test_no_partner_is_told_of_a_code_that_nobody_was_sent(memory: Memory)
     """Nobody was recorded when the word was written; the next order names somebody."""
     record = await ordered(memory)
     await erase_person(memory.ports, record.facts.association_id, "asked", address=ADDRESS)
-    _, session = await stranger(memory, now_of(memory, record))
+    await stranger(memory, now_of(memory, record))
     key = f"unexpected-{OTHER_TENANT}"
     await refused(memory, record, key)
     await ordered(memory, order_number="CMD-2", administrator_email=f"luc@{DOMAIN}")
-    assert not await leaves(memory, record, key)
-    await ask_acceptance(memory.ports, now_of(memory, record), session, again=True)
-    assert await leaves(memory, record, f"{key}-again-1")
-    assert memory.post.sent[0].values["has_address"] is True
+    assert await leaves(memory, record, key)
+    values = memory.post.sent[0].values
+    assert (values["has_address"], values["is_code_sent"]) == (True, False)
 
 
 @pytest.mark.parametrize("act", [closed, revoked])

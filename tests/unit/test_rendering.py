@@ -323,19 +323,25 @@ def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
         yield "ready", told
         yield "late", told
     yield "code", {**common, "code": "482913", "organisation": "martin.example", "minutes": 10}
-    for has_address in (True, False):
-        yield "unexpected", {**common, "organisation": "martin.example", "has_address": has_address}
+    for has_address, is_code_sent in ((True, True), (True, False), (False, False)):
+        stopped = {"has_address": has_address, "is_code_sent": is_code_sent}
+        yield "unexpected", {**common, "organisation": "martin.example", **stopped}
     conflict = {"tenant_id": TENANT, "customer_number": "C-1", "other_reference": "9HTN-W4XA"}
     yield "conflict", {**common, "organisation": "martin.example", **conflict}
     share = {"share_link": "https://association.example/addin?k=share", "share_ends": SINCE}
     yield "associated", {**common, "organisation": "durand.example", "bound_at": SINCE, **share}
     missing = ("administrator_email", "mpn_id", "office365_users", "azure_ad_users")
-    yield "order_incomplete", {**common, "order_number": "CMD-1042", "missing": missing}
+    for is_followed in (True, False):
+        order = {"order_number": "CMD-1042", "missing": missing, "is_followed": is_followed}
+        yield "order_incomplete", {**common, **order}
 
 
+NAMED = ("has_address", "is_code_sent", "is_followed")
 PAGES = [pytest.param(page, values, id=case) for case, page, values in page_cases()]
 MAILS = [
-    pytest.param(kind, values, id=kind if values.get("has_address", True) else f"{kind}-nobody")
+    pytest.param(
+        kind, values, id="-not-".join([kind, *(name for name in NAMED if values.get(name) is False)])
+    )
     for kind, values in mail_cases()
 ]
 in_both_languages = pytest.mark.parametrize("language", LANGUAGES)

@@ -6,15 +6,16 @@ from datetime import timedelta
 import pytest
 
 from association.close import close
-from association.erase import erase_person
+from association.erase import MOST_QUESTIONS, erase_person
 from association.errors import MailRefusedError, RequestInvalidError
 from association.facts import Record
 from association.outbox import BACK_OFF, deliver
 from association.partition import MailStatus, Person
 from association.purge import purge
+from association.renew import renew_link
 from association.resend import resend_mail
 from association.rows import Task, TaskKind
-from tests.memory import ORDER, OTHER_TENANT, Memory, expects, ordered, signed_in
+from tests.memory import ORDER, OTHER_TENANT, Memory, expects, now_of, ordered, signed_in
 
 NEW = {**ORDER["partner"], "email": "neu@partner.example"}
 OTHER = {"number": "P-2", "name": "Concurrent", "email": "a@concurrent.example"}
@@ -25,10 +26,6 @@ WORD = f"unexpected-{OTHER_TENANT}"
 @pytest.fixture
 def memory() -> Memory:
     return expects(Memory())
-
-
-def now_of(memory: Memory, record: Record) -> Record:
-    return memory.record(record.facts.association_id)
 
 
 async def erased(memory: Memory, record: Record, number: int) -> Record:
@@ -111,11 +108,78 @@ async def test_an_order_that_reopens_asks_what_the_others_still_lack(memory: Mem
     assert asked == [ASKED, "order_incomplete-CMD-10", f"{ASKED}-again-1"]
 
 
-async def test_nobody_is_asked_who_was_erased(memory: Memory) -> None:
+async def test_what_an_erased_contact_was_asked_is_asked_of_whom_the_next_order_names(memory: Memory) -> None:
     record = await ordered(memory, mpn_id="")
     await erased(memory, record, record.facts.partner_contact)
-    after = await ordered(memory, order_number="CMD-2", partner=NEW)
+    after = await ordered(memory, order_number="CMD-2", partner=OTHER)
     assert [key for key in after.outbox if key.startswith("order_incomplete")] == [ASKED]
+    after = await ordered(memory, order_number="CMD-3", partner=NEW)
+    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
+    await turn(memory, record, f"{ASKED}-again-1")
+    assert memory.post.sent[-1].to == NEW["email"]
+
+
+async def test_another_partners_contact_is_followed_by_their_own(memory: Memory) -> None:
+    record = await ordered(memory)
+    await ordered(memory, order_number="CMD-2", mpn_id="", partner=OTHER)
+    await erase_person(memory.ports, record.facts.association_id, "left", address=OTHER["email"])
+    theirs = {**OTHER, "email": "b@concurrent.example"}
+    after = await ordered(memory, order_number="CMD-3", partner=theirs)
+    assert after.person(after.outbox["order_incomplete-CMD-2-again-1"].person).email == theirs["email"]
+
+
+async def test_erasing_a_contact_asks_another_one_whom_their_partner_has_named(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id="")
+    await ordered(memory, order_number="CMD-2", partner=NEW)
+    after = await erased(memory, record, record.facts.partner_contact)
+    assert after.outbox[ASKED].reason == "address_erased"
+    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
+    await turn(memory, record, f"{ASKED}-again-1")
+    assert memory.post.sent[-1].to == NEW["email"]
+
+
+async def test_a_transaction_that_erases_holds_no_more_than_its_rows(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id="")
+    orders = {
+        f"CMD-{each}": replace(record.orders["CMD-1"], order_number=f"CMD-{each}") for each in range(60)
+    }
+    memory.put(replace(record, orders=orders))
+    await ordered(memory, order_number="NEXT", partner=NEW)
+    before = now_of(memory, record)
+    after = await erased(memory, before, record.facts.partner_contact)
+    new = [mail for key, mail in after.outbox.items() if key not in before.outbox]
+    assert len(new) == MOST_QUESTIONS
+
+
+async def test_a_question_that_waits_tells_what_has_come_to_be_missing(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id="")
+    await refused(memory, record, ASKED)
+    await erased(memory, record, record.facts.administrator)
+    after = await ordered(memory, administrator_email="")
+    assert f"{ASKED}-again-1" not in after.outbox
+    await turn(memory, record, ASKED)
+    (sent,) = [mail for mail in memory.post.sent if mail.kind == "order_incomplete"]
+    assert sent.values["missing"] == ("administrator_email",)
+
+
+async def test_a_question_under_way_to_who_is_erased_is_asked_of_the_next_contact(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id="", administrator_email="")
+    identifier, now = record.facts.association_id, memory.clock()
+    await memory.associations.lease_mail(identifier, ASKED, now=now, until=now + timedelta(minutes=3))
+    await erased(memory, record, record.facts.partner_contact)
+    assert now_of(memory, record).outbox[ASKED].status is MailStatus.SENDING
+    after = await ordered(memory, mpn_id="", partner=NEW)
+    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
+
+
+async def test_a_renewal_that_reopens_asks_what_orders_still_lack(memory: Memory) -> None:
+    record = await ordered(memory)
+    await ordered(memory, order_number="CMD-2", mpn_id="")
+    await refused(memory, record, "order_incomplete-CMD-2")
+    await close(memory.ports, record.facts.association_id, "cancelled")
+    await turn(memory, record, "order_incomplete-CMD-2")
+    after = await renew_link(memory.ports, record.facts.association_id, "ordered after all")
+    assert {"invitation-2", "order_incomplete-CMD-2-again-1"} <= after.outbox.keys()
 
 
 async def overtaken(memory: Memory) -> Record:
