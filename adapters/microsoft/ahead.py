@@ -23,6 +23,7 @@ GRAPH = (
     "anyio._backends._asyncio",
     "httpcore",
     "httpx",
+    "adapters.microsoft.graph_transport",
     "kiota_abstractions.native_response_handler",
     "kiota_http.middleware.options",
     "msgraph_core",
