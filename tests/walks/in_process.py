@@ -61,6 +61,8 @@ class Storage(requests.Session):
         self._record(method, url, arguments.get("data"), response)
         if dying:
             self.dead = True
+            # a transaction's answer is read later, which nobody does any more
+            response.close()
             raise DiedError
         return response
 

@@ -5,6 +5,7 @@ before a write, or at a read, leaves what dying after the write before it leaves
 spreads, or while others are about, are the model's (tests/model).
 """
 
+import gc
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -126,6 +127,13 @@ class Journey:
         return await aside(self.person.opens, self.link)  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="module")
+def nothing_left() -> Iterator[None]:
+    """What dead workers had open goes here, after their loop, and not in the middle of another test."""
+    yield
+    gc.collect()
+
+
 @asynccontextmanager
 async def _journeys(parts: dict[str, str]) -> AsyncIterator[tuple[World, Product]]:
     settings = Path(parts["settings"])
@@ -167,7 +175,7 @@ async def _assert_same_end(journey: Journey) -> None:
 
 # A dead worker closes nothing; what it had open goes when its objects do.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("environment")
+@pytest.mark.usefixtures("nothing_left", "environment")
 @pytest.mark.parametrize("first", range(SHARES))
 async def test_a_worker_may_die_after_every_write_and_nothing_is_lost_or_doubled(
     parts: dict[str, str], first: int
