@@ -19,6 +19,7 @@ ATTEMPTS = 8
 OVERTAKEN = "overtaken"
 ADDRESS_ERASED = "address_erased"
 SAFETY_DELAY = timedelta(seconds=60)
+AGAIN = "~again-"  # in the keys of mails that follow another one; no order's number holds a tilde
 
 Decide = Callable[[Record], Change | None]
 
@@ -73,8 +74,13 @@ def told_again(record: Record, mail: Mail, *, anew: bool = False) -> Mail:
     before = [each for key, each in record.outbox.items() if key == mail.key or _follows(key, mail.key)]
     is_due = any(each.status is MailStatus.DUE and not _is_unread(record, each) for each in before)
     if before and ((anew and not is_due) or all(_is_unread(record, each) for each in before)):
-        return replace(mail, key=f"{mail.key}-again-{len(before)}")
+        return replace(mail, key=again_key(mail.key, len(before)))
     return mail
+
+
+def again_key(first: str, times: int) -> str:
+    """The key of the mail that follows the mail `first` and those that followed it, `times` in all."""
+    return f"{first}{AGAIN}{times}"
 
 
 def has_reader(record: Record, mail: Mail) -> bool:
@@ -89,7 +95,7 @@ def _is_unread(record: Record, mail: Mail) -> bool:
 
 
 def _follows(key: str, first: str) -> bool:
-    return key.startswith(f"{first}-again-")
+    return key.startswith(f"{first}{AGAIN}")
 
 
 async def _announce(ports: Ports, wanted: Change, delay: timedelta) -> None:

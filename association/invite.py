@@ -7,7 +7,7 @@ and a repeated order meets itself; then one transaction holds facts, order, hist
 from dataclasses import replace
 from datetime import datetime
 
-from association.changes import commit, new_mails, told_again
+from association.changes import again_key, commit, new_mails, told_again
 from association.errors import ConcurrentChangeError, OrderConflictError
 from association.facts import Change, Record
 from association.hints import add_hints
@@ -122,7 +122,7 @@ def invitation_again(record: Record, administrator: int, now: datetime) -> Mail:
     number = record.facts.link_number
     return Mail(
         # rows of the outbox are never deleted, so that their count is no other's
-        key=f"invitation-{number}-again-{len(link_mails(record))}",
+        key=again_key(f"invitation-{number}", len(link_mails(record))),
         kind="invitation",
         person=administrator,
         number=number,

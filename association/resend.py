@@ -3,7 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from association.changes import OVERTAKEN, SAFETY_DELAY, change, changed, has_reader
+from association.changes import (
+    AGAIN,
+    OVERTAKEN,
+    SAFETY_DELAY,
+    again_key,
+    change,
+    changed,
+    has_reader,
+)
 from association.errors import (
     LinkExpiredError,
     LinkRevokedError,
@@ -154,6 +162,6 @@ def _sendable(ports: Ports, record: Record, key: str) -> Mail:
 
 def _may_be_so_again(record: Record, mail: Mail) -> bool:
     """Whether the mail was only overtaken, and none was written in its place since."""
-    first, _, number = mail.key.rpartition("-again-") if "-again-" in mail.key else (mail.key, "", "0")
-    following = f"{first}-again-{int(number) + 1}" if number.isdecimal() else ""
+    first, _, times = mail.key.partition(AGAIN)
+    following = again_key(first, int(times or 0) + 1)
     return mail.reason == OVERTAKEN and following not in record.outbox

@@ -172,7 +172,7 @@ async def test_a_partner_whose_contact_was_erased_is_told_through_the_next_one(m
     )
     words = {mail.key: mail for mail in after.outbox.values() if mail.kind == "unexpected"}
     (first, again) = words
-    assert (words[first].reason, again) == ("address_erased", f"{first}-again-1")
+    assert (words[first].reason, again) == ("address_erased", f"{first}~again-1")
     assert after.person(words[again].person).email == "neu@partner.example"
 
 

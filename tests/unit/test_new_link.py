@@ -76,7 +76,7 @@ async def test_the_live_link_is_mailed_again_to_the_recorded_address(memory: Mem
         "address in capitals": f" {ADMINISTRATOR.upper()} ",
     }
     await asked(memory, texts[typed])
-    assert mails(memory, record) == ["invitation-1", "invitation-1-again-1"]
+    assert mails(memory, record) == ["invitation-1", "invitation-1~again-1"]
     await deliver(memory.ports, memory.tasks.sent[-1][0])
     first, again = memory.post.sent
     assert again.to == first.to == ADMINISTRATOR
@@ -140,14 +140,14 @@ async def test_an_address_of_several_associations_gets_each_of_their_links(memor
         await invited(memory, order_number=f"CMD-{number}", customer_number=f"C-{number}") for number in "12"
     ]
     await asked(memory, ADMINISTRATOR)
-    assert [mails(memory, record)[-1] for record in both] == ["invitation-1-again-1"] * 2
+    assert [mails(memory, record)[-1] for record in both] == ["invitation-1~again-1"] * 2
 
 
 async def test_a_repeated_task_mails_nothing_more(memory: Memory) -> None:
     record = await invited(memory)
     await asked(memory, record.facts.reference)
     await worked(memory, next(task for task, _ in memory.tasks.sent if task.kind is TaskKind.NEW_LINK))
-    assert mails(memory, record) == ["invitation-1", "invitation-1-again-1"]
+    assert mails(memory, record) == ["invitation-1", "invitation-1~again-1"]
     memory.clock.advance(days=31)
     await asked(memory, record.facts.reference)
     await worked(memory, next(task for task, _ in memory.tasks.sent if task.kind is TaskKind.NEW_LINK))
@@ -178,7 +178,7 @@ async def test_what_is_not_mailed_is_not_counted(memory: Memory, monkeypatch: py
             await deliver(memory.ports, task)
     memory.clock.at += PAUSE
     await asked(memory, ADMINISTRATOR)
-    assert mails(memory, record)[-1] == "invitation-1-again-2"
+    assert mails(memory, record)[-1] == "invitation-1~again-2"
 
 
 @pytest.mark.parametrize(("number", "public"), [(0, False), (1, False), (1, True)])

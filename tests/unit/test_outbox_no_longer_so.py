@@ -69,7 +69,7 @@ async def test_support_is_told_of_no_tenant_that_has_no_conflict(memory: Memory)
     await stranger(memory, record)
     assert not await leaves(memory, record, key)
     await conflicting(memory, now_of(memory, record))
-    assert await leaves(memory, record, f"{key}-again-1")
+    assert await leaves(memory, record, f"{key}~again-1")
     assert memory.post.sent[0].values["tenant_id"] == TENANT
 
 
@@ -133,7 +133,7 @@ async def test_a_share_link_that_support_mails_leaves_while_it_opens(memory: Mem
     assert [sent.values["share_link"] != "" for sent in memory.post.sent] == [True] * is_open
 
 
-@pytest.mark.parametrize("key", ["invitation-1", "invitation-1-again-1"])
+@pytest.mark.parametrize("key", ["invitation-1", "invitation-1~again-1"])
 async def test_whoever_has_done_it_is_invited_no_more(memory: Memory, key: str) -> None:
     record = await ordered(memory)
     if key != "invitation-1":
@@ -163,9 +163,9 @@ async def test_support_mails_the_link_anew_where_the_waiting_mail_was_overtaken(
     await turn(memory, record, "invitation-1")
     memory.clock.advance(hours=1)
     await resend_for_support(memory.ports, record.facts.association_id, "lost")
-    await refused(memory, record, "invitation-1-again-1")
+    await refused(memory, record, "invitation-1~again-1")
     await bound(memory, now_of(memory, record))
     memory.clock.advance(seconds=1)
     after = await resend_for_support(memory.ports, record.facts.association_id, "lost again")
-    assert "invitation-1-again-2" in after.outbox
-    assert await leaves(memory, record, "invitation-1-again-2")
+    assert "invitation-1~again-2" in after.outbox
+    assert await leaves(memory, record, "invitation-1~again-2")

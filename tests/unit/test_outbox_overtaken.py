@@ -159,15 +159,15 @@ async def test_a_code_that_went_to_somebody_erased_since_is_none_to_speak_of(mem
 async def test_a_tenant_that_is_stopped_again_is_told_of_once_more(memory: Memory) -> None:
     record, session = await stopped(memory)
     key = f"unexpected-{OTHER_TENANT}"
-    for again in ("", "-again-1"):
+    for again in ("", "~again-1"):
         await refused(memory, record, *[key + again] if again else [])
         await administrator(memory, now_of(memory, record), session)
         assert not await leaves(memory, record, key + again)
         await stranger(memory, now_of(memory, record))
-    assert await leaves(memory, record, f"{key}-again-2")
+    assert await leaves(memory, record, f"{key}~again-2")
     await administrator(memory, now_of(memory, record), session)
     await stranger(memory, now_of(memory, record))
-    assert kinds(memory, record, "unexpected") == [key, f"{key}-again-1", f"{key}-again-2"]
+    assert kinds(memory, record, "unexpected") == [key, f"{key}~again-1", f"{key}~again-2"]
 
 
 async def used_up(memory: Memory, record: Record, session: Session) -> None:

@@ -107,4 +107,4 @@ async def test_nobody_recorded_is_waited_for_by_support(memory: Memory) -> None:
     assert (stands.cause, stands.who) == (Cause.NOT_STARTED, Who.SUPPORT)
     named = await ordered(memory, order_number="CMD-2", administrator_email=f"paul@{DOMAIN}")
     assert where_stands(named, memory.ports).who is Who.ADMINISTRATOR
-    assert named.person(named.outbox["invitation-1-again-1"].person).email == f"paul@{DOMAIN}"
+    assert named.person(named.outbox["invitation-1~again-1"].person).email == f"paul@{DOMAIN}"

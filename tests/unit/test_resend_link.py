@@ -22,7 +22,7 @@ from functions.web.views import where_stands
 from tests.memory import DOMAIN, NOW, ORDER, Memory, ordered
 
 FIRST = "invitation-1"
-AGAIN = "invitation-1-again-1"
+AGAIN = "invitation-1~again-1"
 PAUL = f"paul@{DOMAIN}"
 
 Before = Callable[[Memory, Record], Awaitable[Any]]
@@ -128,7 +128,7 @@ async def test_each_resend_has_a_mail_of_its_own(memory: Memory, before: Before)
         await worked(memory, record)
         memory.clock.at += PAUSE
     outbox = memory.record(record.facts.association_id).outbox
-    assert sorted(outbox) == [FIRST, AGAIN, "invitation-1-again-2", "invitation-1-again-3"]
+    assert sorted(outbox) == [FIRST, AGAIN, "invitation-1~again-2", "invitation-1~again-3"]
     sent = [mail.message_id for mail in memory.post.sent if mail.to == PAUL]
     assert len(set(sent)) == len(sent) == 3
 
@@ -149,7 +149,7 @@ async def test_the_mail_to_the_new_administrator_is_tried_again_when_it_is_refus
 async def test_mails_to_the_one_before_are_not_counted_as_the_new_ones(memory: Memory) -> None:
     async def often(memory: Memory, record: Record) -> None:
         mail = record.outbox[FIRST]
-        keys = (FIRST, *(f"{FIRST}-again-{number}" for number in range(1, MOST_MAILS)))
+        keys = (FIRST, *(f"{FIRST}~again-{number}" for number in range(1, MOST_MAILS)))
         outbox = {key: replace(mail, key=key, status=MailStatus.SENT, sent_at=NOW) for key in keys}
         memory.put(replace(record, outbox=outbox))
 

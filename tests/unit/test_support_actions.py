@@ -157,12 +157,12 @@ async def test_the_live_link_is_mailed_again_and_stays_the_same(memory: Memory) 
     resent = await resend_for_support(memory.ports, id_of(record), "mail deleted")
     assert resent.facts == replace(record.facts, version=resent.facts.version)
     assert (resent.events[-1].what, resent.events[-1].new) == ("link_resent", "mail deleted")
-    await mailed(memory, resent, "invitation-1-again-1")
+    await mailed(memory, resent, "invitation-1~again-1")
     first, second = memory.post.sent
     assert second.values == first.values
     assert second.to == first.to == f"marie@{DOMAIN}"
     assert second.message_id != first.message_id
-    assert timedelta(0) in announced(memory, "invitation-1-again-1")
+    assert timedelta(0) in announced(memory, "invitation-1~again-1")
 
 
 async def test_a_repeat_within_ten_minutes_mails_nothing_more(memory: Memory) -> None:
@@ -173,9 +173,9 @@ async def test_a_repeat_within_ten_minutes_mails_nothing_more(memory: Memory) ->
     resent = await resend_for_support(memory.ports, id_of(record), "reason")
     assert await resend_for_support(memory.ports, id_of(record), "reason") == resent
     memory.clock.at += PAUSE
-    await mailed(memory, resent, "invitation-1-again-1")
+    await mailed(memory, resent, "invitation-1~again-1")
     again = await resend_for_support(memory.ports, id_of(record), "reason")
-    assert [key for key in again.outbox if "again" in key] == ["invitation-1-again-1", "invitation-1-again-2"]
+    assert [key for key in again.outbox if "again" in key] == ["invitation-1~again-1", "invitation-1~again-2"]
 
 
 async def test_a_mail_on_its_way_is_looked_at_again_instead_of_doubled(memory: Memory) -> None:

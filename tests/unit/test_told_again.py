@@ -9,6 +9,7 @@ from association.close import close
 from association.erase import MOST_QUESTIONS, erase_person
 from association.errors import MailRefusedError, RequestInvalidError
 from association.facts import Record
+from association.order import NUMBER
 from association.outbox import BACK_OFF, deliver
 from association.partition import MailStatus, Person
 from association.purge import purge
@@ -74,7 +75,7 @@ async def test_what_is_missing_is_asked_of_the_next_contact(memory: Memory) -> N
     await refused(memory, record, ASKED)
     await erased(memory, record, record.facts.partner_contact)
     after = await ordered(memory, mpn_id="", partner=NEW)
-    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
+    assert after.person(after.outbox[f"{ASKED}~again-1"].person).email == NEW["email"]
 
 
 async def test_what_is_missing_since_an_erasing_is_asked_for(memory: Memory) -> None:
@@ -83,8 +84,8 @@ async def test_what_is_missing_since_an_erasing_is_asked_for(memory: Memory) -> 
     await erased(memory, record, record.facts.administrator)
     after = await ordered(memory, administrator_email="")
     assert after.orders["CMD-1"].missing == ("administrator_email",)
-    assert f"{ASKED}-again-1" in after.outbox
-    await turn(memory, record, f"{ASKED}-again-1")
+    assert f"{ASKED}~again-1" in after.outbox
+    await turn(memory, record, f"{ASKED}~again-1")
     assert memory.post.sent[-1].values["missing"] == ("administrator_email",)
 
 
@@ -93,6 +94,17 @@ async def test_what_is_missing_still_is_asked_for_once(memory: Memory) -> None:
     await turn(memory, record, ASKED)
     after = await ordered(memory, administrator_email="")
     assert [key for key in after.outbox if key.startswith("order_incomplete")] == [ASKED]
+
+
+async def test_an_order_whose_number_looks_like_a_repeat_is_asked_about_all_the_same(memory: Memory) -> None:
+    record = await ordered(memory, mpn_id="")
+    await turn(memory, record, ASKED)
+    await erased(memory, record, record.facts.administrator)
+    again = (await ordered(memory, administrator_email="")).outbox.keys() - {ASKED}
+    (number,) = (key.removeprefix("order_incomplete-") for key in again)
+    assert not NUMBER.fullmatch(number)
+    after = await ordered(memory, order_number="CMD-1-again-1", mpn_id="")
+    assert [mail.about for mail in after.outbox.values()].count("CMD-1-again-1") == 1
 
 
 async def test_an_order_that_reopens_asks_what_the_others_still_lack(memory: Memory) -> None:
@@ -105,7 +117,7 @@ async def test_an_order_that_reopens_asks_what_the_others_still_lack(memory: Mem
     assert now_of(memory, record).outbox[ASKED].reason == "overtaken"
     after = await ordered(memory, order_number="CMD-2")
     asked = [key for key in after.outbox if key.startswith("order_incomplete")]
-    assert asked == [ASKED, "order_incomplete-CMD-10", f"{ASKED}-again-1"]
+    assert asked == [ASKED, "order_incomplete-CMD-10", f"{ASKED}~again-1"]
 
 
 async def test_what_an_erased_contact_was_asked_is_asked_of_whom_the_next_order_names(memory: Memory) -> None:
@@ -114,8 +126,8 @@ async def test_what_an_erased_contact_was_asked_is_asked_of_whom_the_next_order_
     after = await ordered(memory, order_number="CMD-2", partner=OTHER)
     assert [key for key in after.outbox if key.startswith("order_incomplete")] == [ASKED]
     after = await ordered(memory, order_number="CMD-3", partner=NEW)
-    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
-    await turn(memory, record, f"{ASKED}-again-1")
+    assert after.person(after.outbox[f"{ASKED}~again-1"].person).email == NEW["email"]
+    await turn(memory, record, f"{ASKED}~again-1")
     assert memory.post.sent[-1].to == NEW["email"]
 
 
@@ -125,7 +137,7 @@ async def test_another_partners_contact_is_followed_by_their_own(memory: Memory)
     await erase_person(memory.ports, record.facts.association_id, "left", address=OTHER["email"])
     theirs = {**OTHER, "email": "b@concurrent.example"}
     after = await ordered(memory, order_number="CMD-3", partner=theirs)
-    assert after.person(after.outbox["order_incomplete-CMD-2-again-1"].person).email == theirs["email"]
+    assert after.person(after.outbox["order_incomplete-CMD-2~again-1"].person).email == theirs["email"]
 
 
 async def test_erasing_a_contact_asks_another_one_whom_their_partner_has_named(memory: Memory) -> None:
@@ -133,8 +145,8 @@ async def test_erasing_a_contact_asks_another_one_whom_their_partner_has_named(m
     await ordered(memory, order_number="CMD-2", partner=NEW)
     after = await erased(memory, record, record.facts.partner_contact)
     assert after.outbox[ASKED].reason == "address_erased"
-    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
-    await turn(memory, record, f"{ASKED}-again-1")
+    assert after.person(after.outbox[f"{ASKED}~again-1"].person).email == NEW["email"]
+    await turn(memory, record, f"{ASKED}~again-1")
     assert memory.post.sent[-1].to == NEW["email"]
 
 
@@ -156,7 +168,7 @@ async def test_a_question_that_waits_tells_what_has_come_to_be_missing(memory: M
     await refused(memory, record, ASKED)
     await erased(memory, record, record.facts.administrator)
     after = await ordered(memory, administrator_email="")
-    assert f"{ASKED}-again-1" not in after.outbox
+    assert f"{ASKED}~again-1" not in after.outbox
     await turn(memory, record, ASKED)
     (sent,) = [mail for mail in memory.post.sent if mail.kind == "order_incomplete"]
     assert sent.values["missing"] == ("administrator_email",)
@@ -169,7 +181,7 @@ async def test_a_question_under_way_to_who_is_erased_is_asked_of_the_next_contac
     await erased(memory, record, record.facts.partner_contact)
     assert now_of(memory, record).outbox[ASKED].status is MailStatus.SENDING
     after = await ordered(memory, mpn_id="", partner=NEW)
-    assert after.person(after.outbox[f"{ASKED}-again-1"].person).email == NEW["email"]
+    assert after.person(after.outbox[f"{ASKED}~again-1"].person).email == NEW["email"]
 
 
 async def test_a_renewal_that_reopens_asks_what_orders_still_lack(memory: Memory) -> None:
@@ -179,7 +191,7 @@ async def test_a_renewal_that_reopens_asks_what_orders_still_lack(memory: Memory
     await close(memory.ports, record.facts.association_id, "cancelled")
     await turn(memory, record, "order_incomplete-CMD-2")
     after = await renew_link(memory.ports, record.facts.association_id, "ordered after all")
-    assert {"invitation-2", "order_incomplete-CMD-2-again-1"} <= after.outbox.keys()
+    assert {"invitation-2", "order_incomplete-CMD-2~again-1"} <= after.outbox.keys()
 
 
 async def overtaken(memory: Memory) -> Record:
@@ -198,13 +210,13 @@ async def test_a_word_that_support_sends_again_is_not_written_a_second_time(memo
     due = replace(standing.outbox[WORD], status=MailStatus.DUE, leased_until=None)
     memory.put(replace(standing, outbox={**standing.outbox, WORD: due}))
     after = await stranger(memory, record)
-    assert f"{WORD}-again-1" not in after.outbox
+    assert f"{WORD}~again-1" not in after.outbox
 
 
 async def test_a_word_that_was_written_anew_is_not_sent_again_as_well(memory: Memory) -> None:
     record = await overtaken(memory)
     after = await stranger(memory, record)
-    assert f"{WORD}-again-1" in after.outbox
+    assert f"{WORD}~again-1" in after.outbox
     with pytest.raises(RequestInvalidError) as caught:
         await resend_mail(memory.ports, record.facts.association_id, WORD, "asked for")
     assert caught.value.problems == {"mail": "not_failed"}
