@@ -7,7 +7,7 @@ from association.facts import Record
 from association.limits import codes_of_link
 from association.partition import Event
 from association.ports import Ports
-from association.rows import Link, Purpose
+from association.rows import EndedLink, Link, Purpose
 
 FLOWS_KEPT = timedelta(days=1)
 COUNTERS_KEPT = timedelta(days=1)  # whole days after the day they counted
@@ -18,23 +18,33 @@ async def purge(ports: Ports) -> None:
     """Delete expired flows, counters of the days before yesterday, links that ended `RETENTION_DAYS` ago.
 
     With the last link of an association that never came to its end, the people in it are erased. At most
-    a thousand rows of each kind; the next night goes on. One that fails stops none of the others: its error
-    is raised at the end.
+    a thousand rows of each kind; the next night goes on. A link that fails, or is kept for a later order,
+    stops none of the others, and has its next turn after them; the error is raised at the end.
     """
     now = ports.now()
     await ports.flows.purge(now - FLOWS_KEPT, AT_ONCE)
     await ports.limits.purge(now - COUNTERS_KEPT, AT_ONCE)
     kept = timedelta(days=ports.settings.retention_days)
     failed: Exception | None = None
-    for token_hash, link in await ports.links.ended(now - kept, AT_ONCE):
+    for ended in await ports.links.ended(now - kept, AT_ONCE):
         try:
-            # what the link was the reason for goes first: who is interrupted finds the link again
-            if await _end(ports, link, now - kept):
-                await ports.links.forget(token_hash, link)
+            await _take_turn(ports, ended, now - kept)
         except Exception as error:  # noqa: BLE001 - nor does what nobody foresaw stop the others
             failed = error
     if failed:
         raise failed
+
+
+async def _take_turn(ports: Ports, ended: EndedLink, kept_since: datetime) -> None:
+    is_over = False
+    try:
+        # what the link was the reason for goes first: who is interrupted finds the link again
+        is_over = await _end(ports, ended.link, kept_since)
+    finally:
+        if is_over:
+            await ports.links.forget(ended)
+        else:
+            await ports.links.postpone(ended, kept_since)
 
 
 async def _end(ports: Ports, link: Link, kept_since: datetime) -> bool:

@@ -41,6 +41,15 @@ class Link:
     revoked_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedLink:
+    """A link that the purge has found: the SHA-256 (hex) of its token, and where its turn is noted."""
+
+    token_hash: str
+    link: Link
+    turn: str
+
+
 # Microsoft's word for signing in with any work account, each at home.
 ANY_ORGANISATION = "organizations"
 

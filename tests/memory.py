@@ -22,7 +22,7 @@ from association.order import parse_order
 from association.partition import Mail, MailStatus
 from association.ports import Ports
 from association.prerequisites import GLOBAL_ADMINISTRATOR
-from association.rows import Claim, Flow, FlowStatus, Leg, Link, Task
+from association.rows import Claim, EndedLink, Flow, FlowStatus, Leg, Link, Task
 from association.session import Session
 from association.settings import Settings
 from association.sign_in import complete_sign_in, leave_for_sign_in
@@ -200,6 +200,7 @@ class Links:
     """Table `links`."""
 
     rows: dict[str, Link] = field(default_factory=dict)
+    turns: dict[str, str] = field(default_factory=dict)
 
     async def add(self, token_hash: str, link: Link) -> None:
         """Insert if absent; the later end of both stands."""
@@ -217,14 +218,22 @@ class Links:
         if link and not link.revoked_at:
             self.rows[token_hash] = replace(link, revoked_at=at)
 
-    async def ended(self, before: datetime, limit: int) -> tuple[tuple[str, Link], ...]:
-        """Those that ended on a day before."""
-        ended = (item for item in self.rows.items() if item[1].expires_at.date() < before.date())
-        return tuple(ended)[:limit]
+    async def ended(self, before: datetime, limit: int) -> tuple[EndedLink, ...]:
+        """Those whose turn is on a day before."""
+        found = (
+            EndedLink(token_hash=one, link=link, turn=self.turns.get(one, f"{link.expires_at:%Y%m%d}"))
+            for one, link in self.rows.items()
+        )
+        ended = (each for each in found if each.turn < f"{before:%Y%m%d}")
+        return tuple(sorted(ended, key=lambda each: each.turn))[:limit]
 
-    async def forget(self, token_hash: str, link: Link) -> None:
+    async def postpone(self, ended: EndedLink, until: datetime) -> None:
+        """Its turn comes later."""
+        self.turns[ended.token_hash] = f"{until:%Y%m%d}"
+
+    async def forget(self, ended: EndedLink) -> None:
         """Delete it."""
-        del self.rows[token_hash]
+        del self.rows[ended.token_hash]
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Table `links`: the links that have been sent, found by the SHA-256 of their token.
 
-Beside each one row in the partition of the day it ends, so that `ended` finds old links.
+Beside each a mark in the partition of the day it ends, through which `ended` finds old links; one that has
+had its turn in vain is marked under a later day.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from adapters.storage.connection import RowConflictError
 from adapters.storage.entities import Row, to_properties, to_value
 from adapters.storage.tables import Tables
 from association.errors import ConcurrentChangeError
-from association.rows import Link
+from association.rows import EndedLink, Link
 
 TABLE = "links"
 ROW_KEY = "link"
@@ -69,24 +70,30 @@ class Links:
             return
         raise ConcurrentChangeError("revoking a link")
 
-    async def ended(self, before: datetime, limit: int) -> tuple[tuple[str, Link], ...]:
-        """Up to `limit` links that ended on a day before `before`'s (UTC), each with its token's hash."""
+    async def ended(self, before: datetime, limit: int) -> tuple[EndedLink, ...]:
+        """Up to `limit` links whose end or later turn was on a day before `before`'s (UTC), oldest first."""
         # read before anything is deleted: the pages under way would lose their place
         marks = [row async for row in self._tables.between(TABLE, DAYS, _day(before), most=limit)]
         found = []
         for mark in marks:
             link = await self.find(mark.row_key)
-            if link and _day(link.expires_at) == mark.partition_key:
-                found.append((mark.row_key, link))
+            if link and _day(link.expires_at) <= mark.partition_key:
+                found.append(EndedLink(token_hash=mark.row_key, link=link, turn=mark.partition_key))
             else:  # the link ends later than it did, or is gone
                 await self._tables.delete(TABLE, replace(mark, etag=""))
         return tuple(found)
 
-    async def forget(self, token_hash: str, link: Link) -> None:
+    async def postpone(self, ended: EndedLink, until: datetime) -> None:
+        """Leaves a link, as `ended` returned it, to be found among those that end on `until`'s day (UTC)."""
+        await self._tables.upsert(TABLE, Row(partition_key=_day(until), row_key=ended.token_hash))
+        if ended.turn != _day(until):
+            await self._tables.delete(TABLE, Row(partition_key=ended.turn, row_key=ended.token_hash))
+
+    async def forget(self, ended: EndedLink) -> None:
         """Deletes a link, as `ended` returned it."""
         # The mark goes last: a purge that is interrupted finds it, and through it the link, again.
-        await self._tables.delete(TABLE, Row(partition_key=token_hash, row_key=ROW_KEY))
-        await self._tables.delete(TABLE, Row(partition_key=_day(link.expires_at), row_key=token_hash))
+        await self._tables.delete(TABLE, Row(partition_key=ended.token_hash, row_key=ROW_KEY))
+        await self._tables.delete(TABLE, Row(partition_key=ended.turn, row_key=ended.token_hash))
 
     async def _lengthen(self, token_hash: str, until: datetime) -> bool:
         """Whether the standing link ends at `until` or later now; False when it changed meanwhile."""

@@ -11,7 +11,7 @@ from adapters.storage.limits import Limits
 from adapters.storage.links import Links
 from adapters.storage.lookups import Lookups
 from adapters.storage.tables import Tables
-from association.rows import Link, Purpose
+from association.rows import EndedLink, Link, Purpose
 from tests.storage_values import NOW
 
 pytest_plugins = ["tests.azurite"]
@@ -34,9 +34,15 @@ def day_of(unique: str) -> timedelta:
     return timedelta(days=1000 + int(hashlib.sha256(unique.encode()).hexdigest(), 16) % 500_000)
 
 
-async def ended_of(links: Links, before: datetime, unique: str) -> tuple[tuple[str, Link], ...]:
+async def ended_of(links: Links, before: datetime, unique: str) -> tuple[EndedLink, ...]:
     """Those of `unique` among the links that ended, for other tests' links end earlier as well."""
-    return tuple(item for item in await links.ended(before, 1000) if item[0].startswith(unique))
+    found = await links.ended(before, 1000)
+    return tuple(each for each in found if each.token_hash.startswith(unique))
+
+
+def as_ended(token_hash: str, link: Link) -> EndedLink:
+    """As it is found under the day it ends."""
+    return EndedLink(token_hash=token_hash, link=link, turn=f"ends-{link.expires_at:%Y%m%d}")
 
 
 async def test_links_that_ended_on_past_days_are_found_up_to_the_limit(links: Links, unique: str) -> None:
@@ -44,7 +50,7 @@ async def test_links_that_ended_on_past_days_are_found_up_to_the_limit(links: Li
     for days in (0, 1, 7, 31, 32, 730):
         await links.add(f"{unique}{days}", replace(LINK, expires_at=now - timedelta(days=days)))
     assert await ended_of(links, now, unique) == tuple(
-        (f"{unique}{days}", replace(LINK, expires_at=now - timedelta(days=days)))
+        as_ended(f"{unique}{days}", replace(LINK, expires_at=now - timedelta(days=days)))
         for days in (730, 32, 31, 7, 1)
     )
     assert len(await links.ended(now, 2)) == 2
@@ -55,7 +61,7 @@ async def test_a_forgotten_link_is_gone_with_its_mark(links: Links, tables: Tabl
     ended = replace(LINK, expires_at=now - timedelta(days=1))
     await links.add(unique, ended)
     for _ in range(2):  # a purge that was interrupted comes again
-        await links.forget(unique, ended)
+        await links.forget(as_ended(unique, ended))
     assert await links.find(unique) is None
     assert await ended_of(links, now, unique) == ()
     assert [row async for row in tables.query("links", f"ends-{ended.expires_at:%Y%m%d}")] == []
@@ -72,7 +78,30 @@ async def test_a_link_that_was_lengthened_ends_on_its_later_day(
     assert await links.find(unique) == later
     # the mark of the day that isn't true any more is gone
     assert [row async for row in tables.query("links", f"ends-{earlier.expires_at:%Y%m%d}")] == []
-    assert await ended_of(links, now, unique) == ((unique, later),)
+    assert await ended_of(links, now, unique) == (as_ended(unique, later),)
+
+
+async def test_a_postponed_link_has_its_turn_after_the_others(
+    links: Links, tables: Tables, unique: str
+) -> None:
+    now = NOW + day_of(unique)
+    ended = replace(LINK, expires_at=now - timedelta(days=9))
+    await links.add(unique, ended)
+    await links.add(f"{unique}later", replace(ended, expires_at=now - timedelta(days=1)))
+    await links.postpone(as_ended(unique, ended), ended.expires_at)  # the same day loses nothing
+    assert len(await ended_of(links, now, unique)) == 2
+    for _ in range(2):  # a purge that was interrupted comes again
+        await links.postpone(as_ended(unique, ended), now)
+    assert [each.token_hash for each in await ended_of(links, now, unique)] == [f"{unique}later"]
+    for day in (1, 2):  # its mark is where it was postponed to, as often as it is
+        *_, again = await ended_of(links, now + timedelta(days=day), unique)
+        assert (again.token_hash, again.link) == (unique, ended)
+        await links.postpone(again, now + timedelta(days=day))
+        assert await links.find(unique) == ended
+    *_, last = await ended_of(links, now + timedelta(days=3), unique)
+    await links.forget(last)
+    assert await links.find(unique) is None
+    assert [row async for row in tables.query("links", last.turn)] == []
 
 
 async def test_a_revoked_link_is_kept_until_its_end(links: Links, unique: str) -> None:
@@ -80,8 +109,8 @@ async def test_a_revoked_link_is_kept_until_its_end(links: Links, unique: str) -
     await links.add(unique, replace(LINK, expires_at=now))
     await links.revoke(unique, now - timedelta(days=20))
     assert await ended_of(links, now, unique) == ()
-    ((_, link),) = await ended_of(links, now + timedelta(days=1), unique)
-    assert link.revoked_at == now - timedelta(days=20)
+    (found,) = await ended_of(links, now + timedelta(days=1), unique)
+    assert found.link.revoked_at == now - timedelta(days=20)
 
 
 async def test_counts_of_past_days_are_purged_and_no_others(limits: Limits, unique: str) -> None:

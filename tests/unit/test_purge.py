@@ -1,5 +1,6 @@
 """The nightly purge: what is deleted when, and who is erased with it."""
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -134,6 +135,7 @@ async def test_a_purge_that_is_interrupted_goes_on_the_next_night(
         await purge(memory.ports)
     assert len(memory.links.rows) == 1
     monkeypatch.setattr(memory.lookups, "remove", remove)
+    memory.clock.advance(days=1)
     await purge(memory.ports)
     assert memory.links.rows == {}
     assert DOMAIN not in repr(memory.record(id_of(record)).people)
@@ -187,3 +189,28 @@ async def test_whoever_is_sent_a_new_link_meanwhile_is_not_erased(memory: Memory
     memory.associations.interference = renews
     await purge(memory.ports)
     assert DOMAIN in repr(memory.record(id_of(record)).people)
+
+
+async def test_links_that_are_kept_or_fail_every_night_leave_the_others_their_turn(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("association.purge.AT_ONCE", 2)
+    numbers = ("C-1", "C-2", "C-3")
+    kept, failing, ending = [await ordered(memory, order_number=one, customer_number=one) for one in numbers]
+    memory.clock.at += KEPT
+    await ordered(memory, order_number="C-4", customer_number="C-1", mpn_id="")
+    memory.clock.at += LINK + timedelta(days=1)
+    read = memory.associations.read
+
+    async def broken(association_id: str) -> Record | None:
+        if association_id == id_of(failing):
+            raise StorageUnavailableError
+        return await read(association_id)
+
+    monkeypatch.setattr(memory.associations, "read", broken)
+    for _ in range(2):
+        with contextlib.suppress(StorageUnavailableError):
+            await purge(memory.ports)
+        memory.clock.advance(days=1)
+    assert {link.association_id for link in memory.links.rows.values()} == {id_of(kept), id_of(failing)}
+    assert DOMAIN not in repr(memory.record(id_of(ending)).people)
