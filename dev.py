@@ -45,6 +45,7 @@ MODULES = {
     "package": ("deployment",),
     "bench": ("bench",),
     "storm": ("tests.storm",),
+    "test": ("tests.checks",),
 }
 AGAIN = ", then run the command again."
 
@@ -59,12 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         check_python(sys.version_info[:3], windows)
-        options, rest = _parse(arguments, windows)
+        command, rest = _parse(arguments, windows)
         python = prepare(windows)
         os.chdir(ROOT)
-        if options.command == "test":
-            return run_checks(python, options.fast)
-        return _hand_over([str(python), "-m", *MODULES[options.command], *rest])
+        return _hand_over([str(python), "-m", *MODULES[command], *rest])
     except SetupError as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
@@ -196,34 +195,8 @@ def explain_os_error(error: OSError) -> str:
     return f"{error.filename or ROOT}: {error.strerror or error}. Check that it is yours and not in use."
 
 
-def checks(fast: bool) -> list[tuple[str, list[str]]]:
-    """Title and module call of every stage of `test`."""
-    # long tests stand side by side in their files: whoever is done takes over some of the other's; three at
-    # once on two cores, since many of them wait
-    pytest = ["pytest", "-q", "-n", "3", "--dist", "worksteal"]
-    return [
-        ("format", ["ruff", "format", "--check", "--quiet", "."]),
-        ("lint", ["ruff", "check", "--quiet", "."]),
-        ("types", ["mypy"]),
-        ("tests", [*pytest, *(["tests/unit", "tests/contract"] if fast else [])]),
-    ]
-
-
-def run_checks(python: Path, fast: bool) -> int:
-    """Run every stage; the exit code of the first that failed."""
-    failed = 0
-    for title, module in checks(fast):
-        started = time.monotonic()
-        print(f"== {title}", flush=True)
-        code = _run([str(python), "-m", *module])
-        print(
-            f"== {title}: {'FAILED' if code else 'ok'} after {time.monotonic() - started:.1f} s\n", flush=True
-        )
-        failed = failed or code
-    return failed
-
-
-def _run(command: Sequence[str]) -> int:
+def run(command: Sequence[str]) -> int:
+    """Run a command; its exit code. Ctrl-C ends it first, with the time it needs for that."""
     process = subprocess.Popen(command)
     try:
         return process.wait()
@@ -245,10 +218,11 @@ def _end(process: subprocess.Popen[Any]) -> None:
 def _hand_over(command: Sequence[str]) -> int:
     if os.name == "posix":
         os.execv(command[0], list(command))  # noqa: S606 - this process becomes the sandbox
-    return _run(command)
+    return run(command)
 
 
-def _parse(arguments: Sequence[str] | None, windows: bool) -> tuple[argparse.Namespace, list[str]]:
+def _parse(arguments: Sequence[str] | None, windows: bool) -> tuple[str, list[str]]:
+    """The command and what goes through to its module."""
     parser = argparse.ArgumentParser(prog="py dev.py" if windows else "python3 dev.py")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", add_help=False, help="the product with demonstration customers")
@@ -261,7 +235,7 @@ def _parse(arguments: Sequence[str] | None, windows: bool) -> tuple[argparse.Nam
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command == "test":
         parser.error(f"unknown: {' '.join(rest)}")
-    return options, rest
+    return options.command, ["--fast"] if getattr(options, "fast", False) else rest
 
 
 if __name__ == "__main__":

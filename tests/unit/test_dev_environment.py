@@ -11,6 +11,7 @@ import pytest
 
 import dev
 from sandbox.storage import node_path
+from tests import checks
 
 
 def test_the_environments_interpreter_is_where_each_platform_puts_it() -> None:
@@ -120,10 +121,10 @@ def test_a_folder_in_which_no_environment_can_stand_is_named(
 
 
 def test_the_fast_checks_leave_out_the_slow_tests_only() -> None:
-    assert [title for title, _ in dev.checks(fast=True)] == ["format", "lint", "types", "tests"]
-    assert dev.checks(fast=True)[:3] == dev.checks(fast=False)[:3]
-    assert dev.checks(fast=True)[3][1][-2:] == ["tests/unit", "tests/contract"]
-    assert "tests/unit" not in dev.checks(fast=False)[3][1]
+    assert [title for title, _ in checks.checks(fast=True)] == ["format", "lint", "types", "tests"]
+    assert checks.checks(fast=True)[:3] == checks.checks(fast=False)[:3]
+    assert checks.checks(fast=True)[3][1][-2:] == ["tests/unit", "tests/contract"]
+    assert "tests/unit" not in checks.checks(fast=False)[3][1]
 
 
 @pytest.mark.parametrize(("codes", "result"), [([0, 0, 0, 0], 0), ([0, 3, 0, 1], 3)])
@@ -131,6 +132,6 @@ def test_every_check_runs_and_the_first_failure_is_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, codes: list[int], result: int
 ) -> None:
     left = list(codes)
-    monkeypatch.setattr(dev, "_run", lambda _: left.pop(0))
-    assert dev.run_checks(Path("python"), fast=False) == result
+    monkeypatch.setattr(checks, "run", lambda _: left.pop(0))
+    assert checks.run_checks(fast=False) == result
     assert left == []
