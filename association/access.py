@@ -1,14 +1,16 @@
 """App-only access to a tenant: read, noted, and looked for again while Microsoft spreads the consent (R2).
 
 What proves consent is access that works: a fresh app-only token of that tenant with the roles we need, and
-Graph letting us in with it. What can't be read proves nothing, neither way.
+Graph letting us in with it. What can't be read proves nothing, neither way; what the tenant itself refuses
+(the application switched off, a policy) is kept, for whoever can mend it there.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from association.answer import SAYS_NOTHING_OF_THE_TENANT
+from association.answer import NOT_THERE_YET, SAYS_NOTHING_OF_THE_TENANT
 from association.changes import Decide, change, changed
+from association.dataclass import dataclass
 from association.facts import Change, Facts, Record
 from association.grants import is_awaited, is_looked_for
 from association.looks import FIRST_LOOK, look_on, looked, stamp
@@ -21,27 +23,36 @@ from association.rows import Task, TaskKind
 REQUIRED_ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
 
 
-async def read_access(ports: Ports, tenant_id: str) -> bool:
-    """Whether a fresh app-only token of the tenant holds the required roles, and Graph takes it already.
-
-    Raises MicrosoftUnavailableError or MicrosoftRefusedError when the answer says nothing of the tenant.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What one look at a tenant has shown: access that works; `refused`, where the tenant's answer tells more
+    than that it isn't there (yet); or `unread`, which says nothing of the tenant.
     """
+
+    is_there: bool = False
+    refused: MicrosoftRefusedError | None = None
+    unread: MicrosoftError | None = None
+
+    @property
+    def trouble(self) -> MicrosoftError | None:
+        """Microsoft's error, if there is one to tell of."""
+        return self.unread or self.refused
+
+
+async def look_at_access(ports: Ports, tenant_id: str) -> Access:
+    """Whether a fresh app-only token of the tenant holds the required roles, and Graph takes it already."""
     try:
         if not (await ports.entra.app_roles(tenant_id)) >= REQUIRED_ROLES:
-            return False
-        return await ports.graph.lets_in(tenant_id)
-    except MicrosoftRefusedError as error:
-        if error.answer in SAYS_NOTHING_OF_THE_TENANT:
-            raise
-        return False
+            return Access()
+        return Access(is_there=await ports.graph.lets_in(tenant_id))
+    except MICROSOFT_ERRORS as error:
+        return _kept_out(error)
 
 
-async def has_access(ports: Ports, tenant_id: str) -> bool | None:
-    """Whether access has been seen to work; None where that couldn't be read."""
-    try:
-        return await read_access(ports, tenant_id)
-    except MICROSOFT_ERRORS:
-        return None
+def _kept_out(error: MicrosoftError) -> Access:
+    if not isinstance(error, MicrosoftRefusedError) or error.answer in SAYS_NOTHING_OF_THE_TENANT:
+        return Access(unread=error)
+    return Access() if error.answer in NOT_THERE_YET else Access(refused=error)
 
 
 async def look_for_access(ports: Ports, task: Task) -> None:
@@ -53,19 +64,16 @@ async def look_for_access(ports: Ports, task: Task) -> None:
     record = await ports.associations.read(task.association_id)
     if record is None or not _is_due(record.facts, task) or record.facts.consented_at is None:
         return
-    consented_at, unread = record.facts.consented_at, None
-    try:
-        is_there = await read_access(ports, record.facts.tenant_id)
-    except MICROSOFT_ERRORS as error:
-        is_there, unread = False, error
-    if not is_there and is_looked_for(consented_at, ports.now() if unread else None, ports.now()):
-        await look_on(ports, task, consented_at, _counting(ports, task, unread), unread)
+    access, consented_at = await look_at_access(ports, record.facts.tenant_id), record.facts.consented_at
+    unread_at = ports.now() if access.unread else None
+    if not access.is_there and is_looked_for(consented_at, unread_at, ports.now()):
+        await look_on(ports, task, consented_at, _counting(ports, task, access), access.unread)
         return
     await bring_news(ports, task.association_id)
-    if is_there:
+    if access.is_there:
         await note_access(ports, record, record.facts.tenant_id)
     else:
-        await _note_overdue(ports, record, task)
+        await _note_overdue(ports, record, task, access)
 
 
 async def look_later(
@@ -79,11 +87,11 @@ async def look_later(
     await ports.tasks.send(task, delay)
 
 
-async def keep_looking_for_access(ports: Ports, record: Record) -> None:
-    """Have the background look for access if it is on its way."""
+async def keep_looking_for_access(ports: Ports, record: Record, delay: timedelta = FIRST_LOOK) -> None:
+    """Have the background look for access after `delay` if it is on its way."""
     facts = record.facts
     if facts.consented_at and is_awaited(facts, ports.now()):
-        await look_later(ports, facts.association_id, facts.consented_at, facts.looks)
+        await look_later(ports, facts.association_id, facts.consented_at, facts.looks, delay)
 
 
 async def note_access(ports: Ports, record: Record, tenant_id: str) -> Record:
@@ -100,18 +108,33 @@ async def note_access(ports: Ports, record: Record, tenant_id: str) -> Record:
     return await change(ports, record.facts.association_id, decide, record)
 
 
-async def note_access_lost(ports: Ports, record: Record, tenant_id: str) -> Record:
-    """Note that access, once there or awaited for long, is not there: consent has to be given again."""
+async def note_no_access(ports: Ports, record: Record, tenant_id: str, access: Access) -> Record:
+    """Note what a look by hand has read. Access once there, or awaited for long, is lost: consent has to be
+    given again. While it is awaited, only what the tenant refuses, or refuses no more, is news.
+    """
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
         facts = current.facts
-        if facts.tenant_id != tenant_id or is_awaited(replace(facts, access_unread_at=None), now):
+        if facts.tenant_id != tenant_id:
             return None
-        event = Event(what="access_missing", at=now, by="microsoft", new=tenant_id)
-        return changed(current, event, access_proven_at=None, access_lost_at=now, access_unread_at=None)
+        if not is_awaited(replace(facts, access_unread_at=None), now):
+            return _lost(current, access, now)
+        noted = refusal_noted(facts, access, now)
+        if noted["access_refusal"] == facts.access_refusal:
+            return None
+        return changed(current, looked(ports, "access", facts.looks, access.refused), **noted)
 
     return await change(ports, record.facts.association_id, decide, record)
+
+
+def refusal_noted(facts: Facts, access: Access, now: datetime) -> dict[str, object]:
+    """The facts of what the tenant refuses, as of the look `access`, and since when."""
+    if access.refused is None:
+        return {"access_refused_at": None, "access_refusal": ""}
+    answer = str(access.refused.answer)
+    since = facts.access_refused_at if facts.access_refusal == answer else None
+    return {"access_refused_at": since or now, "access_refusal": answer}
 
 
 def _is_due(facts: Facts, task: Task) -> bool:
@@ -121,26 +144,38 @@ def _is_due(facts: Facts, task: Task) -> bool:
     return task.key == stamp(facts.consented_at) and task.attempt >= facts.looks
 
 
-async def _note_overdue(ports: Ports, record: Record, task: Task) -> None:
+async def _note_overdue(ports: Ports, record: Record, task: Task, access: Access) -> None:
     now = ports.now()
 
     def decide(current: Record) -> Change | None:
-        if not _is_due(current.facts, task):
-            return None
-        event = Event(what="access_missing", at=now, by="microsoft", new=current.facts.tenant_id)
-        return changed(current, event, access_lost_at=now, access_unread_at=None)
+        return _lost(current, access, now) if _is_due(current.facts, task) else None
 
     await change(ports, task.association_id, decide, record)
 
 
-def _counting(ports: Ports, task: Task, unread: MicrosoftError | None) -> Decide:
+def _lost(record: Record, access: Access, now: datetime) -> Change:
+    event = Event(
+        what="access_missing",
+        at=now,
+        by="microsoft",
+        old=access.trouble.answer if access.trouble else "",
+        new=record.facts.tenant_id,
+        correlation_id=access.trouble.correlation_id if access.trouble else "",
+    )
+    noted = refusal_noted(record.facts, access, now)
+    return changed(record, event, access_proven_at=None, access_lost_at=now, access_unread_at=None, **noted)
+
+
+def _counting(ports: Ports, task: Task, access: Access) -> Decide:
     looks = task.attempt + 1
-    event = looked(ports, "access", looks, unread)
+    event = looked(ports, "access", looks, access.trouble)
 
     def count(record: Record) -> Change | None:
         if not _is_due(record.facts, task):
             return None
-        return changed(record, event, looks=looks, access_unread_at=event.at if unread else None)
+        noted = refusal_noted(record.facts, access, event.at)
+        unread_at = event.at if access.unread else None
+        return changed(record, event, looks=looks, access_unread_at=unread_at, **noted)
 
     return count
 
@@ -153,4 +188,6 @@ def _proven(facts: Facts, now: datetime) -> dict[str, object]:
         "access_proven_at": now,
         "access_lost_at": None,
         "access_unread_at": None,
+        "access_refused_at": None,
+        "access_refusal": "",
     }

@@ -33,6 +33,13 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
+def answer_named(noted: str) -> str:
+    """The name under which the catalogues hold the words of a noted answer; "" where none is noted."""
+    if not noted:
+        return ""
+    return noted if noted in set(Answer) else Answer.UNKNOWN
+
+
 # Nothing that time mends: whoever runs the service has to act.
 OURS = (Answer.OUR_CREDENTIAL, Answer.OUR_REQUEST)
 # Trouble of Microsoft's, or of ours, or nobody knows whose: no reason to ask for consent again.
@@ -43,5 +50,7 @@ SAYS_NOTHING_OF_THE_TENANT = (
     Answer.CODE_SPENT,
     Answer.UNKNOWN,
 )
+# A consent that was never given, or that hasn't reached every part of Microsoft's directory yet.
+NOT_THERE_YET = (Answer.NOT_IN_TENANT, Answer.CONSENT_MISSING, Answer.PROVISIONING, Answer.NOT_FOUND)
 # What comes back in the browser without anybody having refused anything: trying again may help.
 NOT_THE_CUSTOMERS = (Answer.THROTTLED, Answer.UNAVAILABLE, Answer.PROVISIONING, *OURS)

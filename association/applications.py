@@ -17,6 +17,7 @@ from association.facts import Change, Record
 from association.further_applications import FurtherApplication, find_application
 from association.grants import Standing, grant_of, standing
 from association.legs import Departure, begin_consent, require_same_link
+from association.looks import first_look
 from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Event, Grant
 from association.ports import Ports
@@ -62,11 +63,13 @@ async def complete_application(
     granted, tenant = answer.get("admin_consent", ""), answer.get("tenant", "")
     if granted.lower() != "true" or tenant.lower() != flow.tenant_id:
         raise AccountChangedError(f"association_id={flow.association_id} leg=application")
-    found, now = await read_roles(ports, flow.tenant_id, (application,)), ports.now()
-    if not is_held(application, found or {}):
-        await ports.tasks.send(look_task(flow.association_id, application.key, now), SAFETY_DELAY)
-    record = await _note_consent(ports, flow, found, now, read)
-    await keep_looking(ports, record)
+    held, now = await read_roles(ports, flow.tenant_id, (application,)), ports.now()
+    delay = first_look(held.unread)
+    if not is_held(application, held.roles or {}):
+        task = look_task(flow.association_id, application.key, now)
+        await ports.tasks.send(task, max(delay, SAFETY_DELAY))
+    record = await _note_consent(ports, flow, held.roles, now, read)
+    await keep_looking(ports, record, delay)
     return record
 
 

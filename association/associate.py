@@ -3,15 +3,40 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from association.access import REQUIRED_ROLES
 from association.changes import change, changed, new_mails, told_again
-from association.facts import Change, Facts, Record
+from association.facts import AcceptedBy, Change, Facts, Record
 from association.identity import Identity, TenantFacts
 from association.keys import reference_of
 from association.links import add_link, link_end
 from association.partition import SUPPORT, Binding, Event, Mail
 from association.ports import Ports
+from association.progress import is_proven
 from association.rows import Claim, Purpose, Task, TaskKind
 from association.settle import SETTLE_AFTER
+
+
+def may_bind(record: Record, identity: Identity, tenant: TenantFacts) -> bool:
+    """Whether everything of rule S1 agrees on this person and tenant: record, token, access, checks."""
+    facts = record.facts
+    agreeing = {facts.tenant_id, identity.tenant_id, tenant.tenant_id}
+    return (
+        len(agreeing) == 1
+        and facts.object_id == identity.object_id
+        and facts.accepted_by is not AcceptedBy.NOBODY
+        and not (facts.is_guest and facts.accepted_by is AcceptedBy.CODE)
+        and keeps_domain(record, tenant)
+        and tenant.roles >= REQUIRED_ROLES
+        and is_proven(record)
+    )
+
+
+def keeps_domain(record: Record, tenant: TenantFacts) -> bool:
+    """A tenant accepted by its domain must list that domain among its verified ones."""
+    if record.facts.accepted_by is not AcceptedBy.DOMAIN:
+        return True
+    domain = record.person(record.facts.administrator).email.rpartition("@")[2].lower()
+    return domain in tenant.domains
 
 
 async def bind(

@@ -7,21 +7,19 @@ https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 from collections.abc import Mapping
 from datetime import datetime
 
-from association.access import has_access, keep_looking_for_access, look_later
+from association.access import Access, keep_looking_for_access, look_at_access, look_later, refusal_noted
 from association.answer import NOT_THE_CUSTOMERS
 from association.changes import SAFETY_DELAY, change, changed
 from association.errors import AccountChangedError, TenantUnexpectedError
-from association.facts import AcceptedBy, Change, Record
+from association.facts import AcceptedBy, Change, Facts, Record
 from association.legs import Departure, begin_consent, require_same_link
+from association.looks import first_look
 from association.partition import Event
 from association.ports import Ports
 from association.rows import Flow, Leg
 from association.session import Session, is_about
 from association.sign_in import note_departure
 from association.trouble import raise_trouble
-
-# What a returned consent came to, as the history tells it.
-CAME_TO = {True: "access_proven", False: "access_awaited", None: "access_unread"}
 
 
 def require_accepted(record: Record, session: Session) -> None:
@@ -57,11 +55,12 @@ async def complete_consent(
     granted, tenant = answer.get("admin_consent", ""), answer.get("tenant", "")
     if granted.lower() != "true" or tenant.lower() != flow.tenant_id:
         raise AccountChangedError(f"association_id={flow.association_id} leg=consent")
-    is_there, now = await has_access(ports, flow.tenant_id), ports.now()
-    if not is_there:
-        await look_later(ports, flow.association_id, now, 0, SAFETY_DELAY)
-    record = await _note_consent(ports, flow, is_there, now, read)
-    await keep_looking_for_access(ports, record)
+    access, now = await look_at_access(ports, flow.tenant_id), ports.now()
+    delay = first_look(access.unread)
+    if not access.is_there:
+        await look_later(ports, flow.association_id, now, 0, max(delay, SAFETY_DELAY))
+    record = await _note_consent(ports, flow, access, now, read)
+    await keep_looking_for_access(ports, record, delay)
     return record
 
 
@@ -83,6 +82,7 @@ async def _note_refusal(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> 
             if record.facts.access_proven_at is None:
                 # the newest answer counts: an earlier consent that never opened anything is over
                 noted |= {"consented_at": None, "access_lost_at": None}
+                noted |= {"access_refused_at": None, "access_refusal": ""}
         return changed(record, event, **noted)
 
     record = await change(ports, flow.association_id, decide)
@@ -91,25 +91,39 @@ async def _note_refusal(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> 
 
 
 async def _note_consent(
-    ports: Ports, flow: Flow, is_there: bool | None, now: datetime, read: Record | None
+    ports: Ports, flow: Flow, access: Access, now: datetime, read: Record | None
 ) -> Record:
     def decide(record: Record) -> Change:
-        facts = record.facts
-        require_same_link(flow, facts)
-        event = Event(
-            what="consent_returned",
-            at=now,
-            actor=facts.account,
-            old="",
-            new=CAME_TO[is_there],
-        )
+        require_same_link(flow, record.facts)
         noted: dict[str, object] = {"left_at": None, "left_leg": ""}
-        if facts.tenant_id == flow.tenant_id:
+        if record.facts.tenant_id == flow.tenant_id:
             noted |= {"consented_at": now, "consent_refused_at": None, "consent_refusal": ""}
-            # one that couldn't be read takes nothing back
-            proven_at = facts.access_proven_at if is_there is None else now if is_there else None
-            noted |= {"access_proven_at": proven_at, "access_lost_at": None, "looks": 0}
-            noted["access_unread_at"] = now if is_there is None and proven_at is None else None
-        return changed(record, event, **noted)
+            noted |= _access_noted(record.facts, access, now)
+        return changed(record, _returned(record, access, now), **noted)
 
     return await change(ports, flow.association_id, decide, read)
+
+
+def _access_noted(facts: Facts, access: Access, now: datetime) -> dict[str, object]:
+    # one that couldn't be read takes nothing back
+    kept = facts.access_proven_at if access.unread else None
+    return {
+        "access_proven_at": now if access.is_there else kept,
+        "access_lost_at": None,
+        "access_unread_at": now if access.unread and kept is None else None,
+        "looks": 0,
+        **refusal_noted(facts, access, now),
+    }
+
+
+def _returned(record: Record, access: Access, now: datetime) -> Event:
+    """The event of a consent's return: what came of it, and Microsoft's answer, where it told of an error."""
+    came_to = "access_proven" if access.is_there else "access_awaited"
+    return Event(
+        what="consent_returned",
+        at=now,
+        actor=record.facts.account,
+        old=access.trouble.answer if access.trouble else "",
+        new="access_unread" if access.unread else came_to,
+        correlation_id=access.trouble.correlation_id if access.trouble else "",
+    )

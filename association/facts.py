@@ -71,6 +71,8 @@ class Facts:
     access_proven_at: datetime | None = None
     access_lost_at: datetime | None = None
     access_unread_at: datetime | None = None
+    access_refused_at: datetime | None = None
+    access_refusal: str = ""
     looks: int = 0
 
     conflict_at: datetime | None = None

@@ -22,17 +22,24 @@ BACK_OFF = (2, 3, 5, 5, 10, 10, 15, 30, 30, 60)
 FIRST_LOOK = timedelta(seconds=BACK_OFF[0])
 
 
-def looked(ports: Ports, about: str, looks: int, unread: MicrosoftError | None) -> Event:
-    """The event of a look in vain, at access or at an application; `unread` is why it could not be read."""
-    if unread is None:
+def first_look(unread: MicrosoftError | None) -> timedelta:
+    """How long until the first look after the one that has just been made; `unread` is why it told nothing,
+    if it didn't: it may tell how long to wait.
+    """
+    return max(FIRST_LOOK, timedelta(seconds=unread.retry_after if unread else 0))
+
+
+def looked(ports: Ports, about: str, looks: int, trouble: MicrosoftError | None) -> Event:
+    """The event of a look in vain, at access or at an application; `trouble` is Microsoft's error, if any."""
+    if trouble is None:
         return Event(what="looked", at=ports.now(), by="service", old=about, new=str(looks))
     return Event(
         what="looked",
         at=ports.now(),
         by="microsoft",
         old=about,
-        new=unread.answer,
-        correlation_id=unread.correlation_id,
+        new=trouble.answer,
+        correlation_id=trouble.correlation_id,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from association.acceptance import CODE_LIFETIME
+from association.answer import answer_named
 from association.changes import ADDRESS_ERASED, OVERTAKEN, change, changed
 from association.errors import ConcurrentChangeError, MailRefusedError, StorageUnavailableError
 from association.facts import Change, Facts, Record
@@ -118,7 +119,7 @@ def mail_values(ports: Ports, record: Record, mail: Mail) -> dict[str, Any]:
         values["link"] = f"{settings.public_base_url}/a?k={mailed_token(ports.keys, facts)}"
         values["ends"] = facts.link_expires_at
     if mail.kind in NEWS:
-        values["about"] = mail.about
+        values |= {"about": mail.about, "refusal": answer_named(facts.access_refusal)}
         values["organisation"] = organisation(record)
     elif mail.kind == "code":
         values["code"] = ports.keys.code(facts.association_id, mail.number, facts.tenant_id)

@@ -125,8 +125,8 @@ def _authorisation(facts: Facts, now: datetime) -> _Position | None:
     step, administrator = Step.AUTHORISATION, Who.ADMINISTRATOR
     if facts.access_proven_at:
         return None
-    if facts.consented_at and is_awaited(facts, now):
-        return _Position(step, Cause.ACCESS_AWAITED, Who.MICROSOFT, facts.consented_at, State.WAITING)
+    if is_awaited(facts, now):
+        return _awaited(facts)
     if facts.left_at:
         # at Microsoft's again, whatever came of it before
         return _Position(step, Cause.LEFT_FOR_MICROSOFT, administrator, facts.left_at, State.WAITING)
@@ -138,6 +138,13 @@ def _authorisation(facts: Facts, now: datetime) -> _Position | None:
     since = facts.accepted_at or facts.signed_in_at or facts.created_at
     cause = Cause.CONSENT_TO_GIVE if facts.is_administrator_hint else Cause.NOT_SEEN_AS_ADMINISTRATOR
     return _Position(step, cause, administrator, since)
+
+
+def _awaited(facts: Facts) -> _Position:
+    step, consented_at = Step.AUTHORISATION, facts.consented_at or facts.created_at
+    if facts.access_refused_at:
+        return _blocked(step, Cause.ACCESS_REFUSED, Who.ADMINISTRATOR, facts.access_refused_at)
+    return _Position(step, Cause.ACCESS_AWAITED, Who.MICROSOFT, consented_at, State.WAITING)
 
 
 def _checks(record: Record, applications: tuple[FurtherApplication, ...]) -> _Position | None:

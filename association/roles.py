@@ -5,9 +5,10 @@ https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from association.changes import Decide, change, changed
+from association.dataclass import dataclass
 from association.facts import Change, Record
 from association.further_applications import FurtherApplication, find_application
 from association.grants import grant_of, is_looked_for, is_on_its_way
@@ -21,16 +22,22 @@ from association.rows import Task, TaskKind
 ClientRoles = Mapping[str, frozenset[str]]
 
 
-async def read_roles(
-    ports: Ports, tenant_id: str, applications: Collection[FurtherApplication]
-) -> ClientRoles | None:
-    """The roles that each application holds in the tenant, by client id; None where that can't be read."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The roles that applications hold in a tenant, by client id; or None, and what kept us from reading."""
+
+    roles: ClientRoles | None
+    unread: MicrosoftError | None = None
+
+
+async def read_roles(ports: Ports, tenant_id: str, applications: Collection[FurtherApplication]) -> Held:
+    """The roles that each application holds in the tenant."""
     if not applications:
-        return {}
+        return Held({})
     try:
-        return await ports.graph.application_roles(tenant_id, [each.client_id for each in applications])
-    except MICROSOFT_ERRORS:
-        return None
+        return Held(await ports.graph.application_roles(tenant_id, [each.client_id for each in applications]))
+    except MICROSOFT_ERRORS as error:
+        return Held(None, error)
 
 
 def seen(record: Record, application: FurtherApplication, found: ClientRoles | None, now: datetime) -> Grant:
@@ -54,14 +61,14 @@ def is_held(application: FurtherApplication, found: ClientRoles) -> bool:
     return held is not None and held >= application.roles
 
 
-async def keep_looking(ports: Ports, record: Record) -> None:
-    """Have the background look for every application that is on its way."""
+async def keep_looking(ports: Ports, record: Record, delay: timedelta = FIRST_LOOK) -> None:
+    """Have the background look after `delay` for every application that is on its way."""
     for application in ports.settings.applications:
         grant = grant_of(record, application)
         if grant and grant.consented_at and is_on_its_way(record, application, ports.now()):
             identifier = record.facts.association_id
             task = look_task(identifier, application.key, grant.consented_at, grant.looks)
-            await ports.tasks.send(task, FIRST_LOOK)
+            await ports.tasks.send(task, delay)
 
 
 def look_task(association_id: str, key: str, consented_at: datetime, looks: int = 0) -> Task:
@@ -83,12 +90,9 @@ async def look_for_grant(ports: Ports, task: Task) -> None:
     grant = _due(record, application, task) if record and application else None
     if not (record and application and grant and grant.consented_at):
         return
-    found, unread = None, None
-    try:
-        found = await ports.graph.application_roles(grant.tenant_id, [application.client_id])
-    except MICROSOFT_ERRORS as error:
-        unread = error
-    count = _counting(ports, application, task, found, unread)
+    held = await read_roles(ports, grant.tenant_id, (application,))
+    found, unread = held.roles, held.unread
+    count = _counting(ports, application, task, held)
     if found is not None and seen(record, application, found, ports.now()).proven_at:
         await bring_news(ports, task.association_id)
         await _note_seen(ports, record, application, found, task)
@@ -107,22 +111,16 @@ def _due(record: Record, application: FurtherApplication, task: Task) -> Grant |
     return grant if task.key == f"{grant.key}.{stamp(grant.consented_at)}" else None
 
 
-def _counting(
-    ports: Ports,
-    application: FurtherApplication,
-    task: Task,
-    found: ClientRoles | None,
-    unread: MicrosoftError | None,
-) -> Decide:
+def _counting(ports: Ports, application: FurtherApplication, task: Task, held: Held) -> Decide:
     looks = task.attempt + 1
-    event = looked(ports, application.key, looks, unread)
+    event = looked(ports, application.key, looks, held.unread)
 
     def count(record: Record) -> Change | None:
         if _due(record, application, task) is None:
             return None
         return replace(
             changed(record, event),
-            grants=(replace(seen(record, application, found, event.at), looks=looks),),
+            grants=(replace(seen(record, application, held.roles, event.at), looks=looks),),
         )
 
     return count

@@ -235,6 +235,8 @@ def _signed_in(
             "access_proven_at": None,
             "access_lost_at": None,
             "access_unread_at": None,
+            "access_refused_at": None,
+            "access_refusal": "",
             "conflict_at": None,
         }
     if expected and not (is_accepted(facts, identity) and facts.accepted_by is not AcceptedBy.DOMAIN):

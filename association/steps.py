@@ -50,6 +50,7 @@ class Cause(StrEnum):
     CONSENT_TO_GIVE = "consent_to_give"
     CONSENT_REFUSED = "consent_refused"
     ACCESS_AWAITED = "access_awaited"
+    ACCESS_REFUSED = "access_refused"
     ACCESS_MISSING = "access_missing"
     CHECKS_TO_RUN = "checks_to_run"
     CHECKS_FAILED = "checks_failed"

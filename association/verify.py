@@ -5,7 +5,7 @@ and a delegated token of their own stand behind the result (rule S1). What can't
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,13 +13,13 @@ from datetime import timedelta
 from association.access import (
     REQUIRED_ROLES,
     keep_looking_for_access,
+    look_at_access,
     look_later,
     note_access,
-    note_access_lost,
-    read_access,
+    note_no_access,
 )
 from association.answer import Answer
-from association.associate import bind
+from association.associate import bind, keeps_domain, may_bind
 from association.changes import SAFETY_DELAY, change, changed
 from association.consent import require_accepted
 from association.dataclass import dataclass
@@ -28,11 +28,11 @@ from association.facts import AcceptedBy, Change, Facts, Record
 from association.grants import grant_of, missing_applications
 from association.identity import Identity, TenantFacts
 from association.legs import Departure, begin_confirm, is_theirs, require_same_link, require_same_sign_in
+from association.looks import first_look
 from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Check, Event, Grant
 from association.ports import Ports
 from association.prerequisites import judge
-from association.progress import is_proven
 from association.roles import ClientRoles, keep_looking, read_roles, seen
 from association.rows import Flow, Leg
 from association.session import Session
@@ -50,10 +50,13 @@ async def recheck(ports: Ports, record: Record, session: Session) -> Departure |
     Raises MicrosoftUnavailableError or MicrosoftRefusedError when nothing could be read: no fact is lost.
     """
     require_accepted(record, session)
-    if await read_access(ports, session.tenant_id):
+    access = await look_at_access(ports, session.tenant_id)
+    if access.unread:
+        raise access.unread
+    if access.is_there:
         record = await note_access(ports, record, session.tenant_id)
         return await confirm(ports, record, session.tenant_id, session.object_id)
-    await note_access_lost(ports, record, session.tenant_id)
+    await note_no_access(ports, record, session.tenant_id, access)
     return None
 
 
@@ -108,10 +111,10 @@ async def complete_confirm(
     if read and read.facts.consented_at and not tenant.roles >= REQUIRED_ROLES:
         facts = read.facts
         await look_later(ports, facts.association_id, read.facts.consented_at, facts.looks, SAFETY_DELAY)
-    record = await _note_checks(ports, flow, _Seen(checks, tenant, found), read)
+    record = await _note_checks(ports, flow, _Seen(checks, tenant, found.roles), read)
     # seen once and gone again: consent is still spreading, and the background goes on looking
     await keep_looking_for_access(ports, record)
-    await keep_looking(ports, record)
+    await keep_looking(ports, record, first_look(found.unread))
     return await _bind(ports, flow, record, identity, tenant), identity
 
 
@@ -147,29 +150,6 @@ def _require_theirs(flow: Flow, facts: Facts) -> None:
     """Nobody is led on, by name, in the leg of somebody else."""
     if not is_theirs(flow, facts):
         raise AccountChangedError(f"association_id={flow.association_id} leg=confirm")
-
-
-def may_bind(record: Record, identity: Identity, tenant: TenantFacts) -> bool:
-    """Whether everything of rule S1 agrees on this person and tenant: record, token, access, checks."""
-    facts = record.facts
-    agreeing = {facts.tenant_id, identity.tenant_id, tenant.tenant_id}
-    return (
-        len(agreeing) == 1
-        and facts.object_id == identity.object_id
-        and facts.accepted_by is not AcceptedBy.NOBODY
-        and not (facts.is_guest and facts.accepted_by is AcceptedBy.CODE)
-        and _keeps_domain(record, tenant)
-        and tenant.roles >= REQUIRED_ROLES
-        and is_proven(record)
-    )
-
-
-def _keeps_domain(record: Record, tenant: TenantFacts) -> bool:
-    """A tenant accepted by its domain must list that domain among its verified ones."""
-    if record.facts.accepted_by is not AcceptedBy.DOMAIN:
-        return True
-    domain = record.person(record.facts.administrator).email.rpartition("@")[2].lower()
-    return domain in tenant.domains
 
 
 async def _redeem(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> Identity | Departure:
@@ -218,11 +198,13 @@ async def _note_checks(ports: Ports, flow: Flow, saw: _Seen, read: Record | None
         facts = record.facts
         _require_going_on(flow, facts)
         _require_theirs(flow, facts)
-        event = Event(what="checked", at=now, actor=facts.account, old=_told(record), new=_tell(checks))
+        old = _tell(record.checks.values())
+        event = Event(what="checked", at=now, actor=facts.account, old=old, new=_tell(checks))
         noted: dict[str, object] = {"left_at": None, "left_leg": "", "access_proven_at": None}
         if tenant.roles >= REQUIRED_ROLES:
             noted |= {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
-        if tenant.domains and not facts.is_bound and not _keeps_domain(record, tenant):
+            noted |= {"access_refused_at": None, "access_refusal": ""}
+        if tenant.domains and not facts.is_bound and not keeps_domain(record, tenant):
             # discovery and the tenant itself disagree: what the domain had accepted is open again; once
             # bound, the binding stands for it, also when the recorded address has been erased
             noted |= {"accepted_by": AcceptedBy.NOBODY, "accepted_at": None}
@@ -242,9 +224,5 @@ def _grants(ports: Ports, record: Record, saw: _Seen) -> tuple[Grant, ...]:
     )
 
 
-def _told(record: Record) -> str:
-    return _tell(tuple(record.checks.values()))
-
-
-def _tell(checks: tuple[Check, ...]) -> str:
+def _tell(checks: Iterable[Check]) -> str:
     return " ".join(f"{check.key}={check.cause}" for check in checks)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from association.answer import Answer
+from association.answer import answer_named
 from association.dataclass import dataclass
 from association.facts import Facts
 from functions import services
@@ -23,13 +23,6 @@ def left(facts: Facts) -> Left | None:
     return Left(facts.left_at, facts.left_leg)
 
 
-def refusal(noted: str) -> str:
-    """The name under which the catalogues hold the words of a noted answer; "" where none is noted."""
-    if not noted:
-        return ""
-    return noted if noted in set(Answer) else Answer.UNKNOWN
-
-
 def reason_in_words(reason: str, language: str) -> str:
     """Why a mail failed, as its row notes it, in a sentence; "" where nothing is noted."""
     if not reason:
@@ -42,7 +35,7 @@ def reason_in_words(reason: str, language: str) -> str:
 
 def in_words(noted: str, language: str) -> str:
     """Cause, remedy and who in one text; "" where nothing is noted."""
-    name, texts = refusal(noted), services.rendering()
+    name, texts = answer_named(noted), services.rendering()
     if not name:
         return ""
     return " ".join(texts.text(language, f"answer.{name}.{part}") for part in ("cause", "remedy", "who"))

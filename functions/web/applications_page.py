@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+from association.answer import answer_named
 from association.dataclass import dataclass
 from association.further_applications import FurtherApplication
 from association.grants import Standing, grant_of, standing
 from association.steps import Cause, Progress
 from functions import services
-from functions.web.answers import refusal
 from functions.web.visitor import Visitor
 
 OPEN = (Standing.TO_CONSENT, Standing.REFUSED, Standing.MISSING)
@@ -58,7 +58,7 @@ def _line(visitor: Visitor, application: FurtherApplication) -> Line:
         }
         at = by_standing.get(stands, grant.consented_at)
     permissions = tuple((role, _is_known(role)) for role in sorted(application.roles))
-    refused = refusal(grant.refusal) if grant and stands is Standing.REFUSED else ""
+    refused = answer_named(grant.refusal) if grant and stands is Standing.REFUSED else ""
     return Line(application, stands, at, refused, permissions)
 
 

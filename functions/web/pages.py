@@ -6,13 +6,14 @@ from typing import Any
 import azure.functions as func
 
 from association.acceptance import CODE_LIFETIME, is_code_live, tries_left
+from association.answer import answer_named
 from association.dataclass import dataclass
 from association.organisation import organisation
 from association.progress import current_checks, progress
 from association.steps import Cause, Progress, Step
 from functions import services
 from functions.web import responses
-from functions.web.answers import left, refusal
+from functions.web.answers import left
 from functions.web.applications_page import fill_applications
 from functions.web.browser import set_session
 from functions.web.done_page import fill_done
@@ -129,13 +130,12 @@ def _nothing(_: Visitor, __: Progress) -> dict[str, Any]:
 
 def _tenant(visitor: Visitor, where: Progress) -> dict[str, Any]:
     notices = {Cause.CONSENT_REFUSED: "refused", Cause.ACCESS_MISSING: "access_missing"}
+    facts, is_missing = visitor.facts, where.cause is Cause.ACCESS_MISSING
     return {
-        "tenant_id": visitor.facts.tenant_id,
+        "tenant_id": facts.tenant_id,
         "notice": notices.get(where.cause, ""),
-        "refusal": refusal(visitor.facts.consent_refusal),
-        "since": visitor.facts.consented_at or where.since
-        if where.cause is Cause.ACCESS_MISSING
-        else where.since,
+        "refusal": answer_named(facts.access_refusal if is_missing else facts.consent_refusal),
+        "since": (facts.consented_at if is_missing else None) or where.since,
     }
 
 
@@ -151,8 +151,12 @@ def _unexpected(visitor: Visitor, _: Progress) -> dict[str, Any]:
 
 
 def _verifying(visitor: Visitor, where: Progress) -> dict[str, Any]:
-    unread_at = visitor.facts.access_unread_at
-    return {"since": where.since, "refresh_seconds": REFRESH_SECONDS, "unread_at": unread_at}
+    return {
+        "since": where.since,
+        "refresh_seconds": REFRESH_SECONDS,
+        "unread_at": visitor.facts.access_unread_at,
+        "refusal": answer_named(visitor.facts.access_refusal),
+    }
 
 
 def _checks(visitor: Visitor, _: Progress) -> dict[str, Any]:
@@ -166,6 +170,7 @@ _PAGES: dict[Cause, tuple[str, Fill]] = {
     Cause.CONSENT_REFUSED: ("consent", _tenant),
     Cause.ACCESS_MISSING: ("consent", _tenant),
     Cause.ACCESS_AWAITED: ("verifying", _verifying),
+    Cause.ACCESS_REFUSED: ("verifying", _verifying),
     Cause.CHECKS_TO_RUN: ("prerequisites", _checks),
     Cause.CHECKS_FAILED: ("prerequisites", _checks),
     Cause.CHECKS_UNKNOWN: ("prerequisites", _checks),

@@ -22,7 +22,7 @@ NEWEST_FAILURES = 5
 # The events that tell what an answer of Microsoft's came to, by the field that does; a look, where it was one
 # that kept it from being made.
 ANSWER_IN_NEW = ("sign_in_refused", "consent_refused", "application_refused", "looked")
-ANSWER_IN_OLD = ("failed", "left_for_microsoft")
+ANSWER_IN_OLD = ("failed", "left_for_microsoft", "consent_returned", "access_missing")
 
 
 def support_view(record: Record, ports: Ports, language: str = "fr") -> dict[str, Any]:
@@ -137,6 +137,9 @@ def _consent(facts: Facts, language: str) -> dict[str, Any]:
         "refusal_in_words": in_words(facts.consent_refusal, language),
         "access_proven_at": time_text(facts.access_proven_at),
         "access_lost_at": time_text(facts.access_lost_at),
+        "access_refused_at": time_text(facts.access_refused_at),
+        "access_refusal": facts.access_refusal,
+        "access_refusal_in_words": in_words(facts.access_refusal, language),
         "looks": facts.looks,
     }
 

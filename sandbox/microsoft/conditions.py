@@ -63,6 +63,11 @@ CONDITIONS = {
         ),
         Listed("conditional_access", Subject.TENANT, "53003 at the token endpoint for the code grant"),
         Listed(
+            "application_disabled",
+            Subject.TENANT,
+            "7000112 at the token endpoint for client credentials: an administrator has switched it off",
+        ),
+        Listed(
             "tenant_restrictions",
             Subject.TENANT,
             "500021 or 500022 on Microsoft's own page: nobody comes back",
@@ -127,6 +132,12 @@ def refuse_by_policy(tenant: Tenant) -> None:
     if "conditional_access" in tenant.conditions:
         claims = f'{{"access_token":{{"capolids":{{"essential":true,"values":["{tenant.id}"]}}}}}}'
         raise EntraError(53003, suberror="message_only", claims=claims)
+
+
+def refuse_disabled(tenant: Tenant, client_id: str) -> None:
+    """Raises EntraError at the token endpoint where the tenant has switched applications off."""
+    if "application_disabled" in tenant.conditions:
+        raise EntraError(7000112, app=client_id)
 
 
 def approval_number(tenant: Tenant) -> int | None:

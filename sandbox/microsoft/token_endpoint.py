@@ -15,7 +15,7 @@ from sandbox.microsoft.authority import TRACE, Authority, short_scopes
 from sandbox.microsoft.authorize import client_info
 from sandbox.microsoft.claims import app_only_claims, delegated_claims, id_token_claims
 from sandbox.microsoft.client_authentication import authenticate, read_basic
-from sandbox.microsoft.conditions import refuse_by_policy
+from sandbox.microsoft.conditions import refuse_by_policy, refuse_disabled
 from sandbox.microsoft.errors import EntraError
 from sandbox.microsoft.identifiers import GRAPH_RESOURCE, OPENID_SCOPES
 from sandbox.microsoft.registrations import Registration
@@ -109,6 +109,7 @@ class TokenEndpoint:
         principal = directory.service_principal(tenant, app.client_id)
         if principal is None:
             raise EntraError(700016, app=app.client_id, tenant=tenant.display_name)
+        refuse_disabled(tenant, app.client_id)
         claims = app_only_claims(app, principal, directory.granted_permissions(principal))
         access_token, lifetime = self._authority.tokens.access_token(tenant.id, claims)
         return {

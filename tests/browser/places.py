@@ -43,6 +43,17 @@ def access_missing(way: Way) -> Arrival:
     return way.at(way.checks_again(page))
 
 
+def access_refused(way: Way) -> Arrival:
+    way.world.condition(f"tenants/{way.customer.tenant}", "application_disabled")
+    return way.at(way.checked(), scripted=False)
+
+
+def access_lost_to_refusal(way: Way) -> Arrival:
+    page = way.checked()
+    way.world.condition(f"tenants/{way.customer.tenant}", "application_disabled")
+    return way.at(way.checks_again(page))
+
+
 def several_failed(way: Way) -> Arrival:
     page = way.checked()
     way.change(take_role=GLOBAL_ADMINISTRATOR, **{"from": way.customer.account})
@@ -165,6 +176,8 @@ PLACES: dict[str, tuple[str, Reach]] = {
     "consent-refused": ("vignobles-chastel", lambda way: way.at(way.refused())),
     "consent-left-for-microsoft": ("menuiserie-lambert", consent_left),
     "consent-access-missing": ("cabinet-faure", access_missing),
+    "consent-access-refused": ("cabinet-faure", access_lost_to_refusal),
+    "verifying-refused": ("menuiserie-lambert", access_refused),
     "verifying": ("mont-blanc-outdoor", lambda way: way.at(way.checked(), scripted=False)),
     "prerequisites-ready": ("mont-blanc-outdoor", lambda way: way.at(way.spread())),
     "prerequisites-not-assigned": ("cabinet-faure", lambda way: way.at(way.checked())),

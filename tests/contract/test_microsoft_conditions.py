@@ -127,6 +127,18 @@ def test_conditional_access_blocks_the_token_of_a_code(application: Application,
     assert "id_token" in application.sign_in(HAPPY_ADMINISTRATOR)
 
 
+def test_an_application_that_was_switched_off_gets_no_token_of_its_own(
+    application: Application, sets: Set
+) -> None:
+    sets(TENANT, "application_disabled")
+    tid = tenant_id(application)
+    assert number(application.app_only(tid)) == 700016
+    consents(application)
+    assert number(application.app_only(tid)) == 7000112
+    sets(TENANT, lift="application_disabled")
+    assert "access_token" in application.app_only(tid)
+
+
 @pytest.mark.parametrize("aadsts", [500021, 500022])
 def test_tenant_restrictions_keep_everybody_on_microsofts_page(
     application: Application, sets: Set, aadsts: int

@@ -72,6 +72,8 @@ def _caused(world: World, record: Record, cause: Cause) -> Iterator[str]:
         yield from wrong((missing, f"ready to bind without {missing}"))
     if cause is Cause.ACCESS_AWAITED and (facts.access_proven_at or not facts.consented_at):
         yield "access is awaited, and there or not asked for"
+    if facts.access_proven_at and (facts.access_refused_at or facts.access_refusal):
+        yield "access is there, and refused"
 
 
 def _one_each(world: World, records: list[Record]) -> Iterator[str]:

@@ -84,7 +84,7 @@ def _of_identification(record: Record, now: datetime) -> State:
 
 def _of_authorisation(facts: Facts, now: datetime) -> State:
     if not facts.access_lost_at and _spreads(facts.consented_at, facts.access_unread_at, now):
-        return State.WAITING
+        return State.BLOCKED if facts.access_refused_at else State.WAITING
     has_failed = facts.consented_at or facts.access_lost_at or facts.consent_refused_at
     return _away(facts) or (State.BLOCKED if has_failed else State.CURRENT)
 

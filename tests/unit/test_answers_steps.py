@@ -6,9 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from association import acceptance, associate, grants, links, session, verify
+from association import acceptance, associate, grants, links, session
 from association.access import look_for_access
-from association.answer import NOT_THE_CUSTOMERS, OURS, SAYS_NOTHING_OF_THE_TENANT, Answer
+from association.answer import (
+    NOT_THE_CUSTOMERS,
+    NOT_THERE_YET,
+    OURS,
+    SAYS_NOTHING_OF_THE_TENANT,
+    Answer,
+)
 from association.applications import complete_application, leave_for_application
 from association.consent import complete_consent, leave_for_consent
 from association.errors import AssociationError
@@ -240,14 +246,19 @@ async def test_at_the_look_for_access_that_a_press_makes(memory: Memory, answer:
     else:
         assert error is None
         assert cause(memory, before) is Cause.ACCESS_MISSING
+        assert after.facts.access_refusal == ("" if answer in NOT_THERE_YET else answer)
     memory.entra.roles = ROLES
     assert await recheck(memory.ports, after, session)
+    assert (now(memory, before).facts.access_refused_at, now(memory, before).facts.access_refusal) == (
+        None,
+        "",
+    )
 
 
 @EVERY
 async def test_at_the_look_for_access_in_the_background(memory: Memory, answer: Answer) -> None:
     before, session = await there(memory)
-    memory.entra.roles = MicrosoftRefusedError(answer)
+    memory.entra.roles = MicrosoftRefusedError(answer, correlation_id="c-1")
     flow = await taken(memory, await leave_for_consent(memory.ports, before, session))
     awaited = await complete_consent(memory.ports, flow, GRANTED, None)
     memory.tasks.sent.clear()
@@ -255,8 +266,13 @@ async def test_at_the_look_for_access_in_the_background(memory: Memory, answer: 
     await look_for_access(
         memory.ports, Task(kind=TaskKind.ACCESS, association_id=before.facts.association_id, key=key)
     )
-    nothing_lost(awaited, now(memory, before), "looks")
-    assert cause(memory, before) is Cause.ACCESS_AWAITED
+    after = now(memory, before)
+    nothing_lost(awaited, after, "looks")
+    is_refused = answer not in (*SAYS_NOTHING_OF_THE_TENANT, *NOT_THERE_YET)
+    assert cause(memory, before) is (Cause.ACCESS_REFUSED if is_refused else Cause.ACCESS_AWAITED)
+    assert after.facts.access_refusal == (answer if is_refused else "")
+    told = {(each.what, each.correlation_id) for each in after.events if answer in (each.old, each.new)}
+    assert told == (set() if answer in NOT_THERE_YET else {("consent_returned", "c-1"), ("looked", "c-1")})
     assert [task.attempt for task, _ in memory.tasks.sent] == [1, 1]
 
 
@@ -313,5 +329,5 @@ def test_no_answer_takes_part_in_binding() -> None:
     """What authorises is written without the classifier's words: none of these modules knows them."""
     for module in (associate, grants, acceptance, links, session):
         assert "Answer" not in vars(module), module.__name__
-    used = verify.may_bind.__code__
+    used = associate.may_bind.__code__
     assert not {"Answer", "answer", "refusal"} & {*used.co_names, *used.co_varnames, *used.co_freevars}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from association.access import REQUIRED_ROLES, look_for_access, note_access, note_access_lost
+from association.access import REQUIRED_ROLES, Access, look_for_access, note_access, note_no_access
 from association.answer import Answer
 from association.changes import SAFETY_DELAY
 from association.consent import complete_consent, leave_for_consent, require_accepted
@@ -207,7 +207,7 @@ async def test_access_of_a_tenant_that_is_not_signed_in_any_more_is_not_noted(me
     record = memory.put(record, tenant_id=OTHER_TENANT)
     assert await note_access(memory.ports, record, TENANT) == record
     memory.clock.advance(minutes=16)
-    assert await note_access_lost(memory.ports, record, TENANT) == record
+    assert await note_no_access(memory.ports, record, TENANT, Access()) == record
 
 
 async def test_access_is_noted_once(memory: Memory) -> None:
@@ -219,9 +219,9 @@ async def test_access_is_noted_once(memory: Memory) -> None:
 
 async def test_access_that_is_still_awaited_is_not_lost(memory: Memory) -> None:
     record = await consented(memory)
-    assert await note_access_lost(memory.ports, record, TENANT) == record
+    assert await note_no_access(memory.ports, record, TENANT, Access()) == record
     memory.clock.advance(minutes=16)
-    lost = await note_access_lost(memory.ports, record, TENANT)
+    lost = await note_no_access(memory.ports, record, TENANT, Access())
     assert lost.facts.access_lost_at == memory.clock()
 
 

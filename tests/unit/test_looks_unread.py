@@ -13,6 +13,7 @@ from association.facts import Record
 from association.grants import PROPAGATION_LIMIT, UNREAD_LIMIT
 from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.progress import progress
+from association.rows import TaskKind
 from association.session import Session
 from association.sign_in import open_session
 from association.steps import Cause
@@ -28,6 +29,7 @@ UNREAD: list[AssociationError] = [
     MicrosoftUnavailableError("reason=test"),
 ]
 CANNOT = pytest.mark.parametrize("trouble", UNREAD, ids=lambda error: str(error.answer))
+LOOKS = (TaskKind.ACCESS, TaskKind.APPLICATION)
 AWAITED = (Cause.ACCESS_AWAITED, Cause.APPLICATIONS_AWAITED)
 
 
@@ -112,6 +114,15 @@ async def test_looks_come_no_sooner_than_microsoft_says(memory: Memory, waits: W
     await queue.run()
     assert len(asked) > 3
     assert min(b - a for a, b in itertools.pairwise(asked)) >= timedelta(seconds=300)
+
+
+@EACH
+async def test_nor_does_the_first_look_after_the_way_back(memory: Memory, waits: Waits) -> None:
+    fails(memory, MicrosoftUnavailableError("status=429", retry_after=300, answer=Answer.THROTTLED))
+    await waits(memory)
+    delays = [delay for task, delay in memory.tasks.sent if task.kind in LOOKS]
+    assert delays
+    assert min(delays) >= timedelta(seconds=300)
 
 
 @EACH

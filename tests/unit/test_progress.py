@@ -178,6 +178,12 @@ POSITIONS = [
         15,
     ),
     (
+        "propagating, and refused by the tenant",
+        record(**{**ACCEPTED, "consented_at": ago(3), "access_refused_at": ago(2)}),
+        "authorisation blocked access_refused administrator",
+        2,
+    ),
+    (
         "propagating for too long",
         record(**{**ACCEPTED, "consented_at": ago(15.1)}),
         "authorisation blocked access_missing administrator",

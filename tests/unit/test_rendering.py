@@ -265,6 +265,7 @@ def page_cases() -> Iterator[Case]:
             Step.AUTHORISATION, state, tenant_id=TENANT, notice=notice, refusal=refusal, since=SINCE
         )
         yield f"consent-{notice or 'first'}", "consent", values
+    yield "consent-access_refused", "consent", {**values, "refusal": "disabled"}
     for answer in Answer:
         told = {"answer": answer, "again": SINCE}
         yield f"error-{answer}", "error", {**error("microsoft_refused"), "values": told}
@@ -272,7 +273,8 @@ def page_cases() -> Iterator[Case]:
         yield f"progress-left-{leg}", "progress", progress(left=Left(SINCE, leg))
     waiting = journey(Step.AUTHORISATION, State.WAITING, since=SINCE, refresh_seconds=5)
     for name, unread_at in (("verifying-unread", SINCE + timedelta(hours=1)), ("verifying", None)):
-        yield name, "verifying", {**waiting, "unread_at": unread_at}
+        yield name, "verifying", {**waiting, "unread_at": unread_at, "refusal": ""}
+    yield "verifying-refused", "verifying", {**waiting, "unread_at": None, "refusal": "disabled"}
     yield "prerequisites-ready", "prerequisites", journey(Step.PREREQUISITES, checks=())
     for name, checks in CHECKS.items():
         values = journey(Step.PREREQUISITES, State.BLOCKED, checks=checks)
@@ -321,7 +323,8 @@ def mail_cases() -> Iterator[tuple[str, dict[str, Any]]]:
     for about in ("access", "applications"):
         told = {**common, "about": about, "organisation": "martin.example", "link": link, "ends": SINCE}
         yield "ready", told
-        yield "late", told
+        yield "late", {**told, "refusal": ""}
+        yield "late", {**told, "refusal": "disabled"}
     yield "code", {**common, "code": "482913", "organisation": "martin.example", "minutes": 10}
     for has_address, is_code_sent in ((True, True), (True, False), (False, False)):
         stopped = {"has_address": has_address, "is_code_sent": is_code_sent}
@@ -609,7 +612,7 @@ def test_importing_the_module_imports_no_template_engine() -> None:
 def test_the_waiting_page_tells_when_microsoft_could_not_be_asked() -> None:
     cases = {name: values for name, page, values in page_cases() if page == "verifying"}
     told = {name: "11:42" in RENDERING.page("verifying", "en", **values) for name, values in cases.items()}
-    assert told == {"verifying": False, "verifying-unread": True}
+    assert told == {"verifying": False, "verifying-unread": True, "verifying-refused": False}
 
 
 def test_the_waiting_page_refreshes_itself_without_script() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from association.answer import NOT_THE_CUSTOMERS, OURS, Answer
+from association.associate import may_bind
 from association.changes import SAFETY_DELAY
 from association.consent import complete_consent, leave_for_consent, require_accepted
 from association.erase import erase_person
@@ -29,7 +30,7 @@ from association.rows import Claim, Flow, Leg, TaskKind
 from association.session import Session
 from association.sign_out import sign_out
 from association.steps import Cause
-from association.verify import complete_confirm, confirm, may_bind, recheck
+from association.verify import complete_confirm, confirm, recheck
 from tests.memory import (
     DOMAIN,
     NOW,
