@@ -69,7 +69,8 @@ async def note_departure(
         event = Event(
             what="left_for_microsoft",
             at=now,
-            actor=current.facts.account,
+            # nobody knows who presses the link's button, except who is signed in already
+            actor=0 if leg is Leg.SIGN_IN and not ends_sessions else current.facts.account,
             old=after.answer if after else "",
             new=leg,
             correlation_id=after.correlation_id if after else "",
@@ -87,9 +88,9 @@ async def note_return(ports: Ports, association_id: str) -> Record:
     def decide(current: Record) -> Change | None:
         if current.facts.left_at is None:
             return None
-        event = Event(
-            what="returned", at=ports.now(), actor=current.facts.account, old=current.facts.left_leg
-        )
+        leg = current.facts.left_leg
+        actor = 0 if leg == Leg.SIGN_IN else current.facts.account
+        event = Event(what="returned", at=ports.now(), actor=actor, old=leg)
         return changed(current, event, left_at=None, left_leg="")
 
     return await change(ports, association_id, decide)

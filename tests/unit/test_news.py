@@ -13,7 +13,7 @@ from association.news import PATIENCE, tell_news
 from association.outbox import deliver
 from association.partition import Mail
 from association.rows import Leg, Task, TaskKind
-from association.sign_in import note_departure, note_return
+from association.sign_in import leave_for_sign_in, note_departure, note_return
 from tests.memory import DOMAIN, NOW, ROLES, TENANT, Memory, expects, signed_in
 from tests.unit.test_applications import CONTACT, HOLDS, LISTED
 from tests.unit.test_looks import EACH, Queue, Waits, waiting_for_access, waiting_for_application
@@ -87,13 +87,32 @@ async def test_whoever_is_at_the_page_gets_no_mail(memory: Memory, waits: Waits,
 
 @EACH
 @pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_stranger_who_goes_to_sign_in_is_not_taken_for_whoever_waits(
+    memory: Memory, waits: Waits, comes_back: bool
+) -> None:
+    """The link was passed on: nobody knows who presses the button, or came back without signing in."""
+    record = await waits(memory)
+    queue = Queue(memory)
+    await queue.run(A_WHILE)
+    opens(memory)
+    await queue.run(PATIENCE - timedelta(seconds=30))
+    await leave_for_sign_in(memory.ports, memory.record(record.facts.association_id))
+    if comes_back:
+        memory.clock.advance(seconds=1)
+        await note_return(memory.ports, record.facts.association_id)
+    await queue.run()
+    assert [mail.kind for mail in told(memory, record)] == ["ready"]
+
+
+@EACH
+@pytest.mark.parametrize("comes_back", [True, False])
 async def test_whoever_is_kept_at_microsofts_is_told_only_once_they_are_past_coming_back(
     memory: Memory, waits: Waits, comes_back: bool
 ) -> None:
     record = await waits(memory)
     queue = Queue(memory)
     await queue.run(A_WHILE)
-    await note_departure(memory.ports, memory.record(record.facts.association_id), Leg.SIGN_IN)
+    await note_departure(memory.ports, memory.record(record.facts.association_id), Leg.CONFIRM)
     left_at = memory.clock()
     opens(memory)
     await queue.run(LIFETIME - timedelta(minutes=1))
