@@ -12,7 +12,7 @@ from association.rows import Purpose
 from functions.services import services
 from functions.web import responses
 from functions.web.boundary import link_pages, pages
-from functions.web.browser import cookies, end_session, query, session_name, set_visit, visit_name
+from functions.web.browser import end_session, end_sessions, query, read_form, set_visit, visit_name
 from functions.web.next_step import AS_NOBODY
 from functions.web.pages import Guest, show, show_applications
 from functions.web.visitor import Visitor, enter
@@ -31,15 +31,14 @@ POST = ["POST"]
 async def open_link(req: func.HttpRequest) -> func.HttpResponse:
     """The mailed link: leave a visit in the browser, the token out of the address bar; spend nothing.
 
-    Whoever opens it begins as nobody: at a shared computer the one before may have left signed in. Where it
-    opens nothing, every session of the browser ends (link_pages).
+    Whoever opens it begins as nobody: at a shared computer the one before may have left signed in, at this
+    association or another. Where it opens nothing, every session of the browser ends as well (link_pages).
     """
     ports = services().ports
     link = await find_link(ports, query(req).get("k", ""), Purpose.ASSOCIATION)
     reference = reference_of(link.association_id)
     response = responses.redirect(f"/a/{reference}", ports.settings)
-    if session_name(reference) in cookies(req):
-        end_session(response, ports, reference)
+    end_sessions(req, response, ports.settings)
     return set_visit(req, response, ports, visit_name(reference), link)
 
 
@@ -164,7 +163,8 @@ async def end(req: func.HttpRequest) -> func.HttpResponse:
     from association.sign_out import sign_out
 
     visitor = await enter(req, services().ports)
-    await visitor.read_form(req)
+    # not counted: whoever has reached the limit may still leave
+    read_form(req, visitor.ports, visitor.session, visitor.visit)
     if visitor.session:  # whoever only holds the link ends nobody's session
         await sign_out(visitor.ports, visitor.record)
     response = responses.redirect(f"{visitor.path}?signed-out=1", visitor.ports.settings)

@@ -87,6 +87,12 @@ def read_visit(req: func.HttpRequest, ports: Ports, name: str) -> Visit | None:
     return visit if visit.until > ports.now().timestamp() else None
 
 
+def read_visits(req: func.HttpRequest, ports: Ports) -> list[Visit]:
+    """The visits of all mailed links that this browser has opened and that haven't ended."""
+    names = (name for name in cookies(req) if name.startswith(VISIT))
+    return [visit for name in names if (visit := read_visit(req, ports, name))]
+
+
 def set_visit(
     req: func.HttpRequest, response: func.HttpResponse, ports: Ports, name: str, link: Link
 ) -> func.HttpResponse:

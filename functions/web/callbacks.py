@@ -40,9 +40,8 @@ from functions.web.browser import (
     cookies,
     query,
     read_session,
-    read_visit,
+    read_visits,
     set_session,
-    visit_name,
 )
 from functions.web.failures import concerned
 from functions.web.language import of_order
@@ -170,7 +169,7 @@ def _onward(
 
 async def _again(req: func.HttpRequest, ports: Ports, flow: Flow) -> func.HttpResponse:
     """The same callback once more, from the same browser: its page, with the session that it had opened,
-    unless that one has ended since, the browser holds a later one, or the mailed link has been opened in it
+    unless that one has ended since, the browser holds a later one, or a mailed link has been opened in it
     since: by the next person, at a shared computer.
     """
     kept = flow.outcome.get("session")
@@ -183,11 +182,12 @@ async def _again(req: func.HttpRequest, ports: Ports, flow: Flow) -> func.HttpRe
 
 
 def _is_later_here(req: func.HttpRequest, ports: Ports, reference: str, opened: Session) -> bool:
-    """Whether this browser has begun anew at the association since the session `opened` began."""
-    session, visit = read_session(req, ports, reference), read_visit(req, ports, visit_name(reference))
+    """Whether this browser has begun anew, here or elsewhere, since the session `opened` began."""
+    session = read_session(req, ports, reference)
     if session and session.started_at > opened.started_at:
         return True
-    return visit is not None and visit.until - VISIT_LASTS.total_seconds() > opened.started_at.timestamp()
+    until = opened.started_at.timestamp() + VISIT_LASTS.total_seconds()
+    return any(visit.until > until for visit in read_visits(req, ports))
 
 
 def _outcome(session: Session | None) -> dict[str, Any]:

@@ -154,11 +154,14 @@ class Scene:
     def busy(self) -> Case:
         """An association that has posted as often in this hour, and the next, as one may."""
         case = self.ordered()
+        self.has_posted_enough(case.association_id)
+        return case
+
+    def has_posted_enough(self, association_id: str) -> None:
         for hour in range(2):
             window = f"{datetime.now(UTC) + timedelta(hours=hour):%Y-%m-%dT%H}"
-            row_key = f"{escape(window)}.{digest(f'post.{case.association_id}')}"
+            row_key = f"{escape(window)}.{digest(f'post.{association_id}')}"
             self.store("limits", escape(window[:10]), row_key, count=MOST_PER_HOUR["post"])
-        return case
 
     @cached_property
     def contended(self) -> Case:

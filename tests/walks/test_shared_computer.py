@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 import pytest
 
 from tests.walks.browser import Browser, Page
+from tests.walks.failing import Scene
 from tests.walks.people import Person
 from tests.walks.test_stops import invited, is_done
 from tests.walks.world import Customer, World
@@ -65,9 +66,24 @@ def test_another_companys_link_leads_to_that_company_alone(world: World, first: 
     second = Person(world, customer.account, first.person.browser)
     page = second.opens(link)
     assert clean(page, first)
+    # by the back button, or from the history
+    assert clean(second.browser.open(first.page.url), first)
+    assert second.browser.open(f"{first.page.url}/sage-contact.xml").status == 403
     page = second.signs_in(page)
     assert clean(page, first)
     assert customer.account in page.words
+
+
+def test_who_has_posted_too_often_can_still_sign_out(world: World, first: First) -> None:
+    found = world.support(order_number=first.customer.order["order_number"])
+    Scene(world).has_posted_enough(found["association_id"])
+    browser = first.person.browser
+    refused = browser.submit(first.page, "/portal")
+    assert (refused.status, refused.is_headed("error.limit_reached.title")) == (429, True)
+    page = browser.submit(first.page, "/sign-out")
+    assert page.says("progress.notice.signed_out")
+    assert clean(page, first)
+    assert clean(browser.open(first.page.url), first)
 
 
 def test_no_copy_of_the_firsts_session_opens_anything_after_signing_out(world: World, first: First) -> None:
