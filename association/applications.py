@@ -15,7 +15,7 @@ from association.consent import require_accepted
 from association.errors import AccountChangedError, ChecksMissingError, PageUnknownError
 from association.facts import Change, Record
 from association.further_applications import FurtherApplication, find_application
-from association.grants import Standing, grant_of, standing
+from association.grants import Standing, grant_of, is_on_its_way, standing
 from association.legs import Departure, begin_consent, require_same_link
 from association.looks import first_look
 from association.microsoft_errors import MicrosoftRefusedError
@@ -107,8 +107,8 @@ def _refused(
     record: Record, application: FurtherApplication, answer: Answer, now: datetime
 ) -> tuple[Grant, ...]:
     before = grant_of(record, application)
-    if before and before.proven_at:
-        # what is granted already isn't taken back by a refusal of the same question
+    if before and (before.proven_at or is_on_its_way(record, application, now)):
+        # what is granted already, if only in another tab, isn't taken back by a refusal of the same question
         return ()
     refused = Grant(
         key=application.key,

@@ -12,8 +12,10 @@ from association.answer import NOT_THE_CUSTOMERS
 from association.changes import SAFETY_DELAY, change, changed
 from association.errors import AccountChangedError, TenantUnexpectedError
 from association.facts import AcceptedBy, Change, Facts, Record
+from association.grants import is_awaited
 from association.legs import Departure, begin_consent, require_same_link
 from association.looks import first_look
+from association.microsoft_errors import MicrosoftRefusedError
 from association.partition import Event
 from association.ports import Ports
 from association.rows import Flow, Leg
@@ -78,16 +80,24 @@ async def _note_refusal(ports: Ports, flow: Flow, answer: Mapping[str, str]) -> 
         )
         noted: dict[str, object] = {"left_at": None, "left_leg": ""}
         if record.facts.tenant_id == flow.tenant_id and refusal.answer not in NOT_THE_CUSTOMERS:
-            noted |= {"consent_refused_at": now, "consent_refusal": str(refusal.answer)}
-            if record.facts.access_proven_at is None:
-                # the newest answer counts: an earlier consent that never opened anything is over
-                noted |= {"consented_at": None, "access_lost_at": None}
-                noted |= {"access_refused_at": None, "access_refusal": ""}
+            noted |= _refusal_noted(record.facts, refusal, now)
         return changed(record, event, **noted)
 
     record = await change(ports, flow.association_id, decide)
     raise_trouble(refusal)
     return record
+
+
+def _refusal_noted(facts: Facts, refusal: MicrosoftRefusedError, now: datetime) -> dict[str, object]:
+    if is_awaited(facts, now):
+        # given in another tab, and still spreading: Microsoft takes nothing back for it
+        return {}
+    noted: dict[str, object] = {"consent_refused_at": now, "consent_refusal": str(refusal.answer)}
+    if facts.access_proven_at is None:
+        # the newest answer counts: an earlier consent that never opened anything is over
+        noted |= {"consented_at": None, "access_lost_at": None}
+        noted |= {"access_refused_at": None, "access_refusal": ""}
+    return noted
 
 
 async def _note_consent(

@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from association.access import look_for_access
+from association.answer import Answer
 from association.applications import complete_application, leave_for_application
 from association.consent import complete_consent, leave_for_consent
 from association.errors import StorageUnavailableError
 from association.facts import Record
 from association.grants import PROPAGATION_LIMIT
 from association.looks import BACK_OFF, pause
+from association.microsoft_errors import MicrosoftRefusedError
 from association.news import tell_news
 from association.ports import Ports
 from association.roles import look_for_grant
 from association.rows import Task, TaskKind
+from association.sign_in import open_session
 from association.verify import complete_confirm, confirm
 from tests.memory import (
     NOW,
@@ -27,13 +30,14 @@ from tests.memory import (
     TENANT,
     Memory,
     expects,
+    identity,
     ordered,
     person_facts,
     signed_in,
     taken,
     tenant_facts,
 )
-from tests.unit.test_applications import GRANTED, LISTED, checked
+from tests.unit.test_applications import GRANTED, HOLDS, LISTED, checked
 
 Work = Callable[[Ports, Task], Awaitable[None]]
 DO: dict[TaskKind, Work] = {
@@ -41,6 +45,7 @@ DO: dict[TaskKind, Work] = {
     TaskKind.APPLICATION: look_for_grant,
     TaskKind.NEWS: tell_news,
 }
+CANCELLED = {"error": "access_denied"}
 LONG = PROPAGATION_LIMIT + timedelta(minutes=10)
 
 
@@ -217,6 +222,46 @@ async def test_a_worker_that_dies_at_any_look_ends_no_chain(
     assert asked[-1] >= PROPAGATION_LIMIT
     # a look whose count was lost is made again
     assert looks_of(memory, record) <= len(asked) <= 2 * len(schedule())
+
+
+async def cancels(memory: Memory, waits: Waits, record: Record) -> Record:
+    """The same consent was asked for in another tab, and is refused there."""
+    current = memory.record(record.facts.association_id)
+    session = open_session(memory.ports, current, identity(memory), memory.clock())
+    memory.entra.refused = MicrosoftRefusedError(Answer.CANCELLED)
+    if waits is waiting_for_access:
+        departure = await leave_for_consent(memory.ports, current, session)
+        return await complete_consent(memory.ports, await taken(memory, departure), CANCELLED, None)
+    asked_again = await leave_for_application(memory.ports, current, session, "contact")
+    assert asked_again
+    return await complete_application(memory.ports, await taken(memory, asked_again), CANCELLED, None)
+
+
+@EACH
+async def test_a_consent_that_is_awaited_is_not_taken_back_by_a_refusal_in_another_tab(
+    memory: Memory, waits: Waits
+) -> None:
+    record = await waits(memory)
+    queue = Queue(memory)
+    await queue.run(timedelta(seconds=30))
+    before = memory.record(record.facts.association_id)
+    after = await cancels(memory, waits, record)
+    assert (after.facts.consented_at, after.facts.consent_refused_at) == (before.facts.consented_at, None)
+    assert after.grants == before.grants
+    assert after.events[-1].new == "cancelled"
+    memory.entra.roles, memory.graph.applications = ROLES, HOLDS
+    await queue.run(timedelta(minutes=1))
+    events = memory.record(record.facts.association_id).events
+    assert {"access_proven", "application_proven"} & {event.what for event in events[len(after.events) :]}
+
+
+@EACH
+async def test_past_the_limit_a_refusal_is_what_counts(memory: Memory, waits: Waits) -> None:
+    record = await waits(memory)
+    await Queue(memory).run()
+    after = await cancels(memory, waits, record)
+    refused = after.grants["contact", TENANT].refused_at if after.grants else after.facts.consent_refused_at
+    assert refused == memory.clock()
 
 
 async def test_messages_of_an_earlier_consent_look_at_nothing(memory: Memory) -> None:
