@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 32
 REMEMBERED_FOR = 24 * 3600.0
+# Each tenant and each domain has a document of its own, of some kilobytes; the oldest go first.
+MOST_REMEMBERED = 500
 # What is remembered, by the end of its address, and the fields without which it is of no use.
 REMEMBERED: dict[str, dict[str, type]] = {
     "/.well-known/openid-configuration": {
@@ -74,7 +76,7 @@ class MicrosoftSession:
             found = _object(response, "GET")
             if not all(isinstance(found.get(name), kind) for name, kind in fields.items()):
                 raise MicrosoftUnavailableError("call=GET reason=document_incomplete")
-            self._documents[url] = (self._monotonic(), response)
+            self._remember(url, response)
         return response
 
     def post(
@@ -98,6 +100,13 @@ class MicrosoftSession:
             if last is None or now - last >= REREAD_AT_MOST_EVERY:
                 self._forgotten[url] = now
                 self._documents.pop(url, None)
+
+    def _remember(self, url: str, document: "requests.Response") -> None:
+        with self._lock:
+            self._documents.pop(url, None)
+            self._documents[url] = (self._monotonic(), document)
+            while len(self._documents) > MOST_REMEMBERED:
+                del self._documents[next(iter(self._documents))]
 
     def close(self) -> None:
         """Close the connections; they open again on use."""

@@ -7,6 +7,7 @@ nobody: not the page, and of unforeseen ones not even the log, since it may hold
 import asyncio
 import functools
 import logging
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -118,6 +119,7 @@ def _bounded(
     async def bounded(req: func.HttpRequest) -> func.HttpResponse:
         concerned.set("")
         of_order.set("")
+        ends = time.monotonic() + DEADLINE_SECONDS
         try:
             with services.within(DEADLINE_SECONDS - TO_ANSWER_SECONDS):
                 async with asyncio.timeout(DEADLINE_SECONDS):
@@ -129,7 +131,8 @@ def _bounded(
         except Exception as error:  # noqa: BLE001 - the one place where everything ends as an answer
             log.error("unexpected kind=%s at=%s", type(error).__name__, _places(error))  # noqa: TRY400
             failure = AssociationError("unexpected")
-        return _again_later(answer(req, failure, await _told(failure)), failure)
+        reference = await _told(failure, ends - time.monotonic())
+        return _again_later(answer(req, failure, reference), failure)
 
     return bounded
 
@@ -141,12 +144,12 @@ def _again_later(response: func.HttpResponse, error: AssociationError) -> func.H
     return response
 
 
-async def _told(error: AssociationError) -> str:
+async def _told(error: AssociationError, seconds: float) -> str:
     """Give the failure its reference, and note it in the log and, where one is concerned, the history."""
     reference = reference_of(services.random_seed())
     log.warning("failed code=%s reference=%s %s", error.code, reference, error.detail)
     if concerned.get():
-        await note_failure(concerned.get(), error, reference)
+        await note_failure(concerned.get(), error, reference, seconds)
     return reference
 
 

@@ -20,18 +20,20 @@ log = logging.getLogger(__name__)
 # The association that the request at hand has been let in to; "" before that, and for strangers.
 concerned: ContextVar[str] = ContextVar("concerned", default="")
 
-# The answer waits for it, after its own deadline.
+# The answer waits for it, and for no longer than its own deadline; where that is over, it is tried at least.
 LONGEST_SECONDS = 3
+LEAST_SECONDS = 0.5
 # An id of Microsoft's: what came in any other form is not kept.
 CORRELATION_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 
 
-async def note_failure(association_id: str, error: AssociationError, reference: str) -> None:
-    """Write the failure into the association's history and make its reference findable. Of an answer of
-    Microsoft's, what it comes to and its correlation id are kept, which its log knows too.
+async def note_failure(association_id: str, error: AssociationError, reference: str, seconds: float) -> None:
+    """Write the failure into the association's history and make its reference findable, with `seconds` left
+    for it. Of an answer of Microsoft's, what it comes to and its correlation id are kept, which its log knows
+    too.
     """
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with asyncio.timeout(max(LEAST_SECONDS, min(LONGEST_SECONDS, seconds))):
             await _note(association_id, error, reference)
     except Exception as second:  # noqa: BLE001 - a defect here must not take the answer from its reader
         log.warning("failure_not_noted kind=%s reference=%s", type(second).__name__, reference)

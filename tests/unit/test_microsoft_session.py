@@ -115,6 +115,16 @@ def test_nothing_else_is_remembered(server: Server, session: MicrosoftSession, p
     assert len(server.asked) == 2
 
 
+def test_of_very_many_documents_the_newest_are_remembered(
+    server: Server, session: MicrosoftSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.microsoft.session.MOST_REMEMBERED", 2)
+    paths = [f"/{tenant}{DISCOVERY}" for tenant in ("one", "two", "three")]
+    for path in (*paths, *reversed(paths)):
+        session.get(server.url + path)
+    assert [server.asked.count(f"GET {path}") for path in paths] == [2, 1, 1]
+
+
 def test_an_error_is_not_remembered(server: Server, session: MicrosoftSession) -> None:
     server.status = 400
     assert session.get(server.url + DISCOVERY).status_code == 400

@@ -243,14 +243,15 @@ async def test_calls_outside_end_before_the_request_and_what_follows_has_its_own
         concerned.set("a")
         raise LinkExpiredError
 
-    async def note(association_id: str, code: str, reference: str) -> None:
-        left.append(seconds_left())
+    async def note(association_id: str, code: str, reference: str, seconds: float) -> None:
+        left.extend((seconds_left(), seconds))
 
     monkeypatch.setattr(boundary, "note_failure", note)
     await pages(handler)(request())
     most = boundary.DEADLINE_SECONDS - boundary.TO_ANSWER_SECONDS
     assert most - 5 < left[0] <= most
     assert left[1] == math.inf
+    assert boundary.DEADLINE_SECONDS - 5 < left[2] <= boundary.DEADLINE_SECONDS
 
 
 async def test_a_failure_of_an_association_is_found_by_its_reference(memory: Memory) -> None:
@@ -313,6 +314,27 @@ async def test_an_answer_that_goes_well_is_left_as_it_is(memory: Memory) -> None
 
     response = await json_api(handler)(request())
     assert (response.status_code, json.loads(response.get_body())) == (201, {"ok": True})
+
+
+async def test_noting_a_failure_takes_no_more_time_than_the_request_has(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Microsoft is silent until the deadline, and storage then."""
+    record = await ordered(memory)
+    monkeypatch.setattr(boundary, "DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(boundary, "TO_ANSWER_SECONDS", 0)
+
+    async def hang(*_: object) -> None:
+        await asyncio.sleep(10)
+
+    async def silent(_: func.HttpRequest) -> func.HttpResponse:
+        concerned.set(record.facts.association_id)
+        await hang()
+        raise AssertionError
+
+    memory.associations.interference = hang
+    async with asyncio.timeout(2):
+        assert (await pages(silent)(request())).status_code == 503
 
 
 async def test_a_failure_is_not_waited_for_to_be_noted(
