@@ -79,13 +79,12 @@ def classify(number: int, error: str, http_status: int = 0) -> Answer:
 
     `number` is AADSTS's, `error` OAuth's word or Graph's code.
     """
-    if number in _NUMBERS:
-        return _NUMBERS[number]
+    told = _NUMBERS.get(number) or BY_ERROR.get(error)
+    if told:
+        return told
     if http_status == 429:
         return Answer.THROTTLED
-    if http_status >= 500:
-        return Answer.UNAVAILABLE
-    return BY_ERROR.get(error, Answer.UNKNOWN)
+    return Answer.UNAVAILABLE if http_status >= 500 else Answer.UNKNOWN
 
 
 def refusal(answer: Mapping[str, Any], http_status: int = 0) -> MicrosoftRefusedError:

@@ -58,6 +58,7 @@ def test_an_expired_credential_is_told_from_an_application_that_is_being_set_up(
 def test_the_number_counts_before_error_and_status() -> None:
     assert classify(650051, "access_denied", 503) is Answer.PROVISIONING
     assert classify(65004, "temporarily_unavailable", 429) is Answer.CANCELLED
+    assert classify(0, "access_denied", 503) is Answer.DENIED
 
 
 def test_no_number_stands_for_two_answers() -> None:

@@ -80,7 +80,7 @@ WORDS = [
     ("interaction_required", 0, Answer.INTERACTION_REQUIRED),
     ("consent_required", 0, Answer.CONSENT_MISSING),
     ("", 429, Answer.THROTTLED),
-    ("invalid_grant", 429, Answer.THROTTLED),
+    ("invalid_grant", 429, Answer.CODE_SPENT),
     *(("", status, Answer.UNAVAILABLE) for status in (500, 502, 503, 504)),
     ("never_seen_before", 400, Answer.UNKNOWN),
     ("", 0, Answer.UNKNOWN),
