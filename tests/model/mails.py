@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from association.facts import Record
-from association.partition import SUPPORT, Mail, MailStatus
+from association.partition import Mail, MailStatus
 from tests.model.changes import wrong
 from tests.model.stage import Worker
 from tests.model.world import World
+
+FOR_PARTNERS = ("order_incomplete", "unexpected")
 
 
 def message_id(world: World, record: Record, mail: Mail) -> str:
@@ -26,12 +28,7 @@ def judge_mails(world: World) -> Iterator[str]:
             yield f"mail {identifier[34:]} was accepted {times} times"
     for mail in world.posted[world.judged_mails :]:
         record = world.history[mail.association_id][-1]
-        known = {
-            person.email for each in world.history[mail.association_id] for person in each.people.values()
-        }
-        row = next((row for row in record.outbox.values() if row.kind == mail.kind), None)
-        wanted = {world.settings.support_email} if row and row.person == SUPPORT else known - {""}
-        if mail.to not in wanted:
+        if mail.to not in _readers(world, mail.association_id, mail.kind):
             yield f"mail {mail.kind} to somebody else"
         if (mail.values["company_name"], mail.values["reference"]) != (
             record.facts.company_name,
@@ -39,6 +36,18 @@ def judge_mails(world: World) -> Iterator[str]:
         ):
             yield f"mail {mail.kind} about another association"
     world.judged_mails = len(world.posted)
+
+
+def _readers(world: World, association_id: str, kind: str) -> set[str]:
+    """The addresses of all to whom a mail of that kind may ever go: support, partners, or administrators."""
+    if kind == "conflict":
+        return {world.settings.support_email}
+    found = set()
+    for record in world.history[association_id]:
+        contacts = {record.facts.partner_contact, *(each.partner_contact for each in record.orders.values())}
+        numbers = contacts if kind in FOR_PARTNERS else {record.facts.administrator}
+        found |= {record.person(number).email for number in numbers}
+    return found - {""}
 
 
 def note_deaths(world: World, workers: tuple[Worker, ...]) -> None:

@@ -35,6 +35,7 @@ REACHED = {
     "an old token at the last leg",
     "a domain not listed at the last leg",
     "looked",
+    "mail ready",
     "a look that Microsoft failed",
     "died: browser",
     "died: order",

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from association.errors import StorageUnavailableError
 from association.facts import Record
+from association.grants import PROPAGATION_LIMIT
 from association.legs import LIFETIME
 from association.news import PATIENCE, tell_news
 from association.outbox import deliver
@@ -18,6 +20,8 @@ from tests.memory import DOMAIN, NOW, ROLES, TENANT, Memory, expects, signed_in
 from tests.unit.test_applications import CONTACT, HOLDS, LISTED
 from tests.unit.test_looks import EACH, Queue, Waits, waiting_for_access, waiting_for_application
 
+# What a look in the background ends with; an application that never came has no event of its own.
+ENDS = ("access_proven", "access_missing", "application_proven")
 A_WHILE = timedelta(seconds=40)
 
 
@@ -66,6 +70,32 @@ async def test_whoever_waited_in_vain_is_told_at_the_limit(memory: Memory, waits
     await Queue(memory, copies=2).run()
     (mail,) = told(memory, record)
     assert (mail.kind, mail.about) == ("late", about(waits))
+
+
+@EACH
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_worker_that_dies_once_the_end_is_noted_still_leaves_word(
+    memory: Memory, waits: Waits, comes: bool
+) -> None:
+    record = await waits(memory)
+    queue, commit = Queue(memory), memory.associations.commit
+    died: list[str] = []
+
+    async def dying(before: Any, change: Any) -> Record:
+        written = await commit(before, change)
+        is_past = memory.clock() - NOW > PROPAGATION_LIMIT and change.event.what == "looked"
+        if not died and (is_past or change.event.what in ENDS):
+            died.append(change.event.what)
+            raise StorageUnavailableError
+        return written
+
+    memory.associations.commit = dying  # type: ignore[method-assign]
+    await queue.run(A_WHILE)
+    if comes:
+        opens(memory)
+    await queue.run()
+    assert died
+    assert [mail.kind for mail in told(memory, record)] == ["ready" if comes else "late"]
 
 
 @EACH
