@@ -1,5 +1,5 @@
-"""The zip that is deployed against one without pruning and one without bytecode: its size, and what importing
-from it costs.
+"""The zip that is deployed against one without pruning, one without bytecode and one without either: its
+size, and what importing from it costs.
 """
 
 import os
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
+from adapters.microsoft.ahead import GRAPH, SIGN_IN
 from bench.figures import median
 from bench.processes import output_of
 from deployment.package import SITE, build
@@ -15,13 +16,11 @@ from deployment.package import SITE, build
 # What a worker has imported when somebody has come to the end of the journey.
 JOURNEY = (
     "function_app",
-    "msal",
-    "cryptography.x509",
     "azure.data.tables.aio",
     "azure.storage.queue.aio",
     "jinja2",
-    "httpx",
-    "msgraph.graph_request_adapter",
+    *SIGN_IN,
+    *GRAPH,
 )
 
 
@@ -40,10 +39,11 @@ class Package:
 
 
 def measure(folder: Path, runs: int, site: Path) -> list[Package]:
-    """The three ways to build it; `site` is where the libraries are."""
+    """The four ways to build it; `site` is where the libraries are."""
     ways = {
         "as it ships": (True, True),
         "without bytecode": (True, False),
+        "not pruned": (False, True),
         "not pruned, without bytecode": (False, False),
     }
     return [

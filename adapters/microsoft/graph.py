@@ -17,7 +17,7 @@ from adapters.microsoft.graph_answers import (
 from adapters.microsoft.graph_client import GraphClient
 from adapters.microsoft.id_token import roles_of
 from adapters.microsoft.retries import Retries
-from association.answer import SAYS_NOTHING_OF_THE_TENANT
+from association.answer import NOT_THERE_YET, SAYS_NOTHING_OF_THE_TENANT
 from association.identity import PersonFacts, Role, TenantFacts
 from association.microsoft_errors import MicrosoftRefusedError, MicrosoftUnavailableError
 from association.settings import Settings
@@ -118,13 +118,13 @@ class Graph:
         """Whether Graph takes a fresh app-only token of the tenant: some moments later than it is given.
 
         Raises MicrosoftUnavailableError when Microsoft does not answer, MicrosoftRefusedError when its
-        refusal says nothing of the tenant.
+        refusal tells of more than a consent that isn't there (yet).
         """
         token = await self._app_token(tenant_id)
         try:
             await self._client.read(requests.organization(self._client.adapter), token)
         except MicrosoftRefusedError as error:
-            if error.answer in SAYS_NOTHING_OF_THE_TENANT:
+            if error.answer not in NOT_THERE_YET:
                 raise
             return False
         return True

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.faults.listed import Part
+from sandbox.faults.listed import MICROSOFT, Part
 from tests.walks.browser import Page, tells
 from tests.walks.people import Person
 from tests.walks.world import Customer, World
@@ -21,8 +22,14 @@ DEADLINE_SECONDS = 21.0
 # For the background to see what it could not while Microsoft failed.
 PATIENCE_SECONDS = 60.0
 FAILURES = ("microsoft_unavailable", "storage_unavailable", "microsoft_refused")
+# What Microsoft's answers may come to while it fails.
+ANSWERS = ("throttled", "unavailable")
 # Facts that are only ever added on the way that these steps go.
 MARKS = ("tenant_id", "accepted_by", "consented_at", "access_proven_at", "bound_at", "link_number")
+# Where a row says that access has been seen to work: the tenant's, a further application's.
+PROOFS = ("access_proven_at", "proven_at")
+# More calls than any step makes, retries included.
+CALLS = 100
 
 
 @dataclass(slots=True)
@@ -51,6 +58,10 @@ class Stand:
     def rows(self) -> dict[str, dict[str, Any]]:
         return {row["RowKey"]: row for row in self.world.rows("associations", self.association_id)}
 
+    def told(self, event: str) -> int:
+        """How often the history tells of it."""
+        return [row.get("what") for row in self.rows().values()].count(event)
+
     def one(self, url: str, method: str = "GET", fields: dict[str, str] | None = None) -> Page:
         """One request of the browser's, without following; a redirect's Location stands in `text`."""
         began = time.monotonic()
@@ -77,7 +88,8 @@ class Stand:
 class Step:
     """`bring` makes a customer who stands before it; `approach` leads up to it, `take` takes it, both as
     often as one likes; `parts` are what it may call; if one of those in `once` fails, the step is passed
-    nevertheless; `is_taken` tells its success by the answer; `rows` is what the addresses of its rows hold.
+    nevertheless; `is_taken` tells its success by the answer; `rows` is what the addresses of its rows hold;
+    `event` is what the history tells of a callback that did its work.
     """
 
     name: str
@@ -88,6 +100,7 @@ class Step:
     approach: Callable[[Stand], Any] = lambda _: None
     once: tuple[Part, ...] = ()
     rows: Callable[[Stand], str] = lambda stand: stand.association_id
+    event: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -99,28 +112,52 @@ def disturb(stand: Stand, step: Step, part: Part, fault: str, **more: Any) -> st
     """
     approached, before = step.approach(stand), stand.rows()
     limits = more or {"tenant": stand.customer.tenant}
-    where = {name: limits[name] for name in ("tenant", "path") if name in limits}
-    stand.world.fault(part, fault, **{"times": 100, **limits})
-    try:
+    with failing_calls(stand.world, part, fault, limits):
         answer = step.take(stand, approached)
-    finally:
-        stand.world.no_faults(**(where or {"path": ""}))
+        if part in MICROSOFT:
+            # while it still fails: the background may see a moment later what is there
+            require_nothing_proven(before, stand.rows())
     code = require_told(step, stand, answer)
     require_kept(before, stand.rows())
     return code
 
 
+@contextmanager
+def failing_calls(world: World, part: Part, fault: str, limits: dict[str, Any]) -> Iterator[None]:
+    """Every call that `limits` tell fails in here, and one at least is made."""
+    where: dict[str, str] = {name: limits[name] for name in ("tenant", "path") if name in limits}
+    world.fault(part, fault, times=CALLS, **limits)
+    try:
+        yield
+        assert is_struck(world, {**where, "part": part.value, "fault": fault}), (part, fault, limits)
+    finally:
+        world.no_faults(**(where or {"path": ""}))
+
+
+def is_struck(world: World, wanted: dict[str, str]) -> bool:
+    """Whether any call has met the fault that was queued with these fields: fewer are left of it, or none."""
+    return not [
+        one for one in world.faults()["queued"] if one.get("times") == CALLS and wanted.items() <= one.items()
+    ]
+
+
 def take_again(stand: Stand, step: Step, part: Part) -> None:
-    """Without fault the step succeeds, and from a callback the journey ends as it always ends."""
+    """Without fault the step succeeds, and from a callback the journey ends as it always ends. One that was
+    passed is not asked for again.
+    """
     if part not in step.once:
         answer = step.take(stand, step.approach(stand))
         assert step.is_taken(answer), f"{step}: {answer.status} {answer.text[:300]}"
     if step.name.endswith("callback"):
         finish(stand)
+    if part in step.once:
+        assert stand.told(step.event) == 1, step
 
 
 def require_told(step: Step, stand: Stand, answer: Page) -> str:
-    """The answer within the deadline: on the way, or a failure with title and reference; the code, or ""."""
+    """The answer within the deadline: on the way, or a failure with title, reference, why it is, and what is
+    to be done by whom; the code, or "".
+    """
     assert stand.took[-1] < DEADLINE_SECONDS, f"{step}: {stand.took[-1]:.1f} s"
     if step.is_taken(answer):
         return ""
@@ -130,14 +167,34 @@ def require_told(step: Step, stand: Stand, answer: Page) -> str:
     assert told, f"{step}: {answer.status} {answer.words[:300]}"
     assert answer.failure_reference
     assert answer.status in {502, 503}
+    assert is_explained(answer, told[0]), f"{step}: {answer.words[:600]}"
     return told[0]
+
+
+def is_explained(answer: Page, code: str) -> bool:
+    """Whether the page says why, and what is to be done by whom: in Microsoft's case by what it answered."""
+    ways = (f"error.{code}", *(f"answer.{name}" for name in ANSWERS))
+    return answer.says(f"error.{code}.cause") and any(
+        all(answer.says(f"{way}.{words}") for words in ("cause", "remedy", "who")) for way in ways
+    )
 
 
 def _problem(answer: Page) -> str:
     body = json.loads(answer.text)
     assert body["reference"]
     assert body["code"] in FAILURES, body
+    assert tells(body["detail"], f"error.{body['code']}.cause"), body
     return str(body["code"])
+
+
+def require_nothing_proven(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
+    """What could not be read is nowhere taken for seen."""
+    taken = proofs(after) - proofs(before)
+    assert not taken, taken
+
+
+def proofs(rows: dict[str, dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(key, proof) for key, row in rows.items() for proof in PROOFS if row.get(proof)}
 
 
 def require_kept(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:

@@ -159,6 +159,7 @@ STEPS = (
         leads_on,
         (ENTRA, STORAGE),
         lambda stand: stand.away("/sign-in"),
+        event="signed_in",
     ),
     Step("guest's sign-in", ordered, presses, leads_on, (ENTRA, STORAGE), guests_domain),
     Step("code", stopped, presses, leads_on, (STORAGE,), mailed_code),
@@ -169,11 +170,12 @@ STEPS = (
         signed_in,
         opens,
         leads_on,
-        (ENTRA, STORAGE),
+        (ENTRA, GRAPH, STORAGE),
         lambda stand: stand.away("/consent"),
-        once=(ENTRA,),
+        once=(ENTRA, GRAPH),
+        event="consent_returned",
     ),
-    Step("check", consented, presses, leads_on, (ENTRA, STORAGE), form_of("/check")),
+    Step("check", consented, presses, leads_on, (ENTRA, GRAPH, STORAGE), form_of("/check")),
     Step(
         "confirm callback",
         consented,
@@ -181,6 +183,7 @@ STEPS = (
         leads_on,
         (ENTRA, GRAPH, STORAGE),
         lambda stand: stand.away("/check"),
+        event="checked",
     ),
     Step("application", at_applications, presses, leads_on, (STORAGE,), form_of("/applications/contact")),
     Step(
@@ -191,6 +194,7 @@ STEPS = (
         (ENTRA, GRAPH, STORAGE),
         lambda stand: stand.away("/applications/contact"),
         once=(ENTRA, GRAPH),
+        event="application_returned",
     ),
     Step(
         "binding callback",
@@ -200,6 +204,7 @@ STEPS = (
         (ENTRA, GRAPH, STORAGE, QUEUE),
         last_leg,
         once=(QUEUE,),
+        event="bound",
     ),
     Step(
         "add-in file",
@@ -209,6 +214,14 @@ STEPS = (
         (STORAGE,),
     ),
     Step("portal", bound, presses, is_shown, (STORAGE,), form_of("/portal")),
+    Step(
+        "applications page",
+        bound,
+        lambda stand, _: stand.one(f"{stand.address}/applications"),
+        is_shown,
+        (STORAGE,),
+    ),
+    Step("share renewal", bound, presses, leads_on, (STORAGE,), form_of("/renew")),
     Step("share link", bound, opens, leads_on, (STORAGE,), share_link, rows=row_of(share_link)),
     Step(
         "guide",
