@@ -109,19 +109,24 @@ async def note_access(ports: Ports, record: Record, tenant_id: str) -> Record:
 
 
 async def note_no_access(ports: Ports, record: Record, tenant_id: str, access: Access) -> Record:
-    """Note what a look by hand has read. Access once there, or awaited for long, is lost: consent has to be
-    given again. While it is awaited, only what the tenant refuses, or refuses no more, is news.
+    """Note what a look by hand, begun at `record`, has read. Access once there, or awaited for long, is lost:
+    consent has to be given again. While it is awaited, only what the tenant refuses, or refuses no more, is
+    news; of what came after the look began, it tells nothing.
     """
-    now = ports.now()
+    now, begun = ports.now(), record.facts
 
     def decide(current: Record) -> Change | None:
         facts = current.facts
-        if facts.tenant_id != tenant_id:
+        is_as_begun = (facts.consented_at, facts.access_proven_at) == (
+            begun.consented_at,
+            begun.access_proven_at,
+        )
+        if facts.tenant_id != tenant_id or not is_as_begun:
             return None
         if not is_awaited(replace(facts, access_unread_at=None), now):
             return _lost(current, access, now)
         noted = refusal_noted(facts, access, now)
-        if noted["access_refusal"] == facts.access_refusal:
+        if noted.get("access_refusal") == facts.access_refusal:
             return None
         return changed(current, looked(ports, "access", facts.looks, access.refused), **noted)
 
@@ -129,7 +134,11 @@ async def note_no_access(ports: Ports, record: Record, tenant_id: str, access: A
 
 
 def refusal_noted(facts: Facts, access: Access, now: datetime) -> dict[str, object]:
-    """The facts of what the tenant refuses, as of the look `access`, and since when."""
+    """The facts of what the tenant refuses, as of the look `access`, and since when; none if that couldn't be
+    read.
+    """
+    if access.unread:
+        return {}
     if access.refused is None:
         return {"access_refused_at": None, "access_refusal": ""}
     answer = str(access.refused.answer)

@@ -122,6 +122,8 @@ def _access_noted(facts: Facts, access: Access, now: datetime) -> dict[str, obje
         "access_lost_at": None,
         "access_unread_at": now if access.unread and kept is None else None,
         "looks": 0,
+        "access_refused_at": None,
+        "access_refusal": "",
         **refusal_noted(facts, access, now),
     }
 

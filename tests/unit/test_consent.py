@@ -225,6 +225,45 @@ async def test_access_that_is_still_awaited_is_not_lost(memory: Memory) -> None:
     assert lost.facts.access_lost_at == memory.clock()
 
 
+@pytest.mark.parametrize("answer", [Answer.DISABLED, None])
+@pytest.mark.parametrize("since", ["access proven", "another consent"])
+async def test_a_look_by_hand_says_nothing_of_what_came_after_it(
+    memory: Memory, answer: Answer | None, since: str
+) -> None:
+    """Microsoft's servers do not know everything at the same moment."""
+    record = await consented(memory)
+    memory.clock.advance(minutes=16)
+    now = memory.clock()
+    after = {"consented_at": now} | ({"access_proven_at": now} if since == "access proven" else {})
+    memory.put(record, **after)
+    looked = Access(refused=MicrosoftRefusedError(answer) if answer else None)
+    facts = (await note_no_access(memory.ports, record, TENANT, looked)).facts
+    assert (facts.access_lost_at, facts.access_refused_at, facts.access_refusal) == (None, None, "")
+    assert facts.access_proven_at == after.get("access_proven_at")
+
+
+async def test_what_cannot_be_read_takes_no_refusal_back(memory: Memory) -> None:
+    record = await consented(memory)
+    since = memory.clock()
+    for looks, answer in enumerate((MicrosoftRefusedError(Answer.DISABLED), MicrosoftUnavailableError("x"))):
+        memory.entra.roles = answer
+        await look_for_access(memory.ports, access_task(record, looks))
+        memory.clock.advance(minutes=1)
+    facts = facts_of(memory, record)
+    assert (facts.looks, facts.access_refused_at, facts.access_refusal) == (2, since, "disabled")
+
+
+async def test_a_consent_given_again_begins_without_the_refusal_of_the_one_before(memory: Memory) -> None:
+    record, session, flow = await asked(memory)
+    memory.entra.roles = MicrosoftRefusedError(Answer.DISABLED)
+    record = await complete_consent(memory.ports, flow, GRANTED, record)
+    assert record.facts.access_refusal == "disabled"
+    memory.entra.roles = MicrosoftUnavailableError("x")
+    flow = await taken(memory, await leave_for_consent(memory.ports, record, session))
+    after = await complete_consent(memory.ports, flow, GRANTED, None)
+    assert (after.facts.access_refused_at, after.facts.access_refusal) == (None, "")
+
+
 async def test_access_found_again_is_lost_no_more(memory: Memory) -> None:
     record = memory.put(await consented(memory), access_lost_at=NOW)
     after = await note_access(memory.ports, record, TENANT)
