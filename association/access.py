@@ -21,6 +21,8 @@ from association.ports import Ports
 from association.rows import Task, TaskKind
 
 REQUIRED_ROLES = frozenset({"Organization.Read.All", "Application.Read.All"})
+# The facts of a tenant that refuses nothing.
+NO_REFUSAL: dict[str, object] = {"access_refused_at": None, "access_refusal": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ def refusal_noted(facts: Facts, access: Access, now: datetime) -> dict[str, obje
     if access.unread:
         return {}
     if access.refused is None:
-        return {"access_refused_at": None, "access_refusal": ""}
+        return NO_REFUSAL
     answer = str(access.refused.answer)
     since = facts.access_refused_at if facts.access_refusal == answer else None
     return {"access_refused_at": since or now, "access_refusal": answer}
@@ -197,6 +199,5 @@ def _proven(facts: Facts, now: datetime) -> dict[str, object]:
         "access_proven_at": now,
         "access_lost_at": None,
         "access_unread_at": None,
-        "access_refused_at": None,
-        "access_refusal": "",
+        **NO_REFUSAL,
     }

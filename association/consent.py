@@ -7,7 +7,14 @@ https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
 from collections.abc import Mapping
 from datetime import datetime
 
-from association.access import Access, keep_looking_for_access, look_at_access, look_later, refusal_noted
+from association.access import (
+    NO_REFUSAL,
+    Access,
+    keep_looking_for_access,
+    look_at_access,
+    look_later,
+    refusal_noted,
+)
 from association.answer import NOT_THE_CUSTOMERS
 from association.changes import SAFETY_DELAY, change, changed
 from association.errors import AccountChangedError, TenantUnexpectedError
@@ -95,8 +102,7 @@ def _refusal_noted(facts: Facts, refusal: MicrosoftRefusedError, now: datetime) 
     noted: dict[str, object] = {"consent_refused_at": now, "consent_refusal": str(refusal.answer)}
     if facts.access_proven_at is None:
         # the newest answer counts: an earlier consent that never opened anything is over
-        noted |= {"consented_at": None, "access_lost_at": None}
-        noted |= {"access_refused_at": None, "access_refusal": ""}
+        noted |= {"consented_at": None, "access_lost_at": None, **NO_REFUSAL}
     return noted
 
 
@@ -122,8 +128,7 @@ def _access_noted(facts: Facts, access: Access, now: datetime) -> dict[str, obje
         "access_lost_at": None,
         "access_unread_at": now if access.unread and kept is None else None,
         "looks": 0,
-        "access_refused_at": None,
-        "access_refusal": "",
+        **NO_REFUSAL,
         **refusal_noted(facts, access, now),
     }
 

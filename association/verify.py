@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from association.access import (
+    NO_REFUSAL,
     REQUIRED_ROLES,
     keep_looking_for_access,
     look_at_access,
@@ -203,7 +204,7 @@ async def _note_checks(ports: Ports, flow: Flow, saw: _Seen, read: Record | None
         noted: dict[str, object] = {"left_at": None, "left_leg": "", "access_proven_at": None}
         if tenant.roles >= REQUIRED_ROLES:
             noted |= {"access_proven_at": facts.access_proven_at or now, "access_lost_at": None}
-            noted |= {"access_refused_at": None, "access_refusal": ""}
+            noted |= NO_REFUSAL
         if tenant.domains and not facts.is_bound and not keeps_domain(record, tenant):
             # discovery and the tenant itself disagree: what the domain had accepted is open again; once
             # bound, the binding stands for it, also when the recorded address has been erased

@@ -30,6 +30,17 @@ def id_of(record: Record) -> str:
     return record.facts.association_id
 
 
+def cannot_be_read(memory: Memory, monkeypatch: pytest.MonkeyPatch, record: Record) -> None:
+    read = memory.associations.read
+
+    async def broken(association_id: str) -> Record | None:
+        if association_id == id_of(record):
+            raise StorageUnavailableError
+        return await read(association_id)
+
+    monkeypatch.setattr(memory.associations, "read", broken)
+
+
 async def test_flows_and_counters_go_after_a_day_and_not_before(memory: Memory) -> None:
     record = await ordered(memory)
     await leave_for_sign_in(memory.ports, record)
@@ -164,14 +175,7 @@ async def test_a_link_that_cannot_be_purged_stops_none_of_the_others(
     first = await ordered(memory)
     await ordered(memory, order_number="CMD-2", customer_number="C-2")
     memory.clock.at += LINK + KEPT + timedelta(days=1)
-    read = memory.associations.read
-
-    async def broken(association_id: str) -> Record | None:
-        if association_id == id_of(first):
-            raise StorageUnavailableError
-        return await read(association_id)
-
-    monkeypatch.setattr(memory.associations, "read", broken)
+    cannot_be_read(memory, monkeypatch, first)
     with pytest.raises(StorageUnavailableError):
         await purge(memory.ports)
     (left,) = memory.links.rows.values()
@@ -200,14 +204,7 @@ async def test_links_that_are_kept_or_fail_every_night_leave_the_others_their_tu
     memory.clock.at += KEPT
     await ordered(memory, order_number="C-4", customer_number="C-1", mpn_id="")
     memory.clock.at += LINK + timedelta(days=1)
-    read = memory.associations.read
-
-    async def broken(association_id: str) -> Record | None:
-        if association_id == id_of(failing):
-            raise StorageUnavailableError
-        return await read(association_id)
-
-    monkeypatch.setattr(memory.associations, "read", broken)
+    cannot_be_read(memory, monkeypatch, failing)
     for _ in range(2):
         with contextlib.suppress(StorageUnavailableError):
             await purge(memory.ports)

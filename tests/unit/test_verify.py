@@ -251,6 +251,17 @@ async def test_the_results_meet_a_change_made_meanwhile(memory: Memory) -> None:
     assert after.facts.is_bound
 
 
+async def test_access_seen_at_the_check_is_refused_no_more(memory: Memory) -> None:
+    """A look in between had met a refusal."""
+    record, _ = await consented(memory)
+    flow = await shown(memory, record)
+    refused = {"access_proven_at": None, "access_refused_at": NOW, "access_refusal": "disabled"}
+    record = memory.put(memory.record(record.facts.association_id), **refused)
+    facts = (await confirmed(memory, record, flow)).facts
+    assert facts.access_proven_at
+    assert (facts.access_refused_at, facts.access_refusal) == (None, "")
+
+
 async def test_access_gone_during_the_check_is_not_proven_any_more(memory: Memory) -> None:
     record, _ = await consented(memory)
     memory.graph.tenant = TenantFacts()

@@ -77,6 +77,11 @@ def opens(stand: Stand, url: str) -> Page:
     return stand.one(url)
 
 
+def reads(path: str) -> Callable[[Stand, Any], Page]:
+    """What opens the address below the association's own."""
+    return lambda stand, _: stand.one(f"{stand.address}{path}")
+
+
 def form_of(action: str) -> Callable[[Stand], dict[str, str]]:
     """What leads up to pressing the button of the association's page for `action`."""
     return lambda stand: stand.shown().form(action)
@@ -150,7 +155,7 @@ def asks(stand: Stand, path: str, body: dict[str, Any]) -> Page:
 ENTRA, GRAPH, STORAGE, QUEUE = Part.ENTRA, Part.GRAPH, Part.STORAGE, Part.QUEUE
 STEPS = (
     Step("link", ordered, opens, leads_on, (STORAGE,), mailed_link, rows=row_of(mailed_link)),
-    Step("progress page", ordered, lambda stand, _: stand.one(stand.address), is_shown, (STORAGE,)),
+    Step("progress page", ordered, reads(""), is_shown, (STORAGE,)),
     Step("sign-in", ordered, presses, leads_on, (STORAGE,), form_of("/sign-in")),
     Step(
         "sign-in callback",
@@ -206,21 +211,9 @@ STEPS = (
         once=(QUEUE,),
         event="bound",
     ),
-    Step(
-        "add-in file",
-        bound,
-        lambda stand, _: stand.one(f"{stand.address}/sage-contact.xml"),
-        is_shown,
-        (STORAGE,),
-    ),
+    Step("add-in file", bound, reads("/sage-contact.xml"), is_shown, (STORAGE,)),
     Step("portal", bound, presses, is_shown, (STORAGE,), form_of("/portal")),
-    Step(
-        "applications page",
-        bound,
-        lambda stand, _: stand.one(f"{stand.address}/applications"),
-        is_shown,
-        (STORAGE,),
-    ),
+    Step("applications page", bound, reads("/applications"), is_shown, (STORAGE,)),
     Step("share renewal", bound, presses, leads_on, (STORAGE,), form_of("/renew")),
     Step("share link", bound, opens, leads_on, (STORAGE,), share_link, rows=row_of(share_link)),
     Step(
